@@ -1,0 +1,107 @@
+/** Which verb each phase admits, and what is said when it does not. The only place with these rules. */
+
+import { assertNever } from '../base/errors.ts';
+import type { TaskEvent } from './event.ts';
+import type { Task, TaskPhase } from './task.ts';
+import { latestRun } from './task.ts';
+
+/** An expected "no", with its reason and what to do. */
+export type Refusal = {
+  readonly kind: 'refused';
+  /** Stable, for scripts. */
+  readonly reason: RefusalReason;
+  readonly message: string;
+  readonly hint: string;
+  /** Paths the refusal is about, as bytes git knows them by, rendered for people; empty when it is about none. */
+  readonly paths: readonly string[];
+};
+
+export type RefusalReason =
+  | 'still-running'
+  | 'being-merged'
+  | 'being-removed'
+  | 'already-merged'
+  | 'already-discarded'
+  | 'not-running'
+  | 'no-worktree'
+  | 'nothing-to-merge'
+  | 'no-target'
+  | 'target-missing'
+  | 'target-is-a-task'
+  | 'target-busy'
+  | 'target-dirty'
+  | 'target-moved'
+  | 'has-merge-commits'
+  | 'unrelated-history'
+  | 'conflict'
+  | 'not-committed'
+  | 'nested-repository'
+  | 'signing-failed';
+
+export type Verb = 'stop' | 'resume' | 'merge' | 'discard';
+
+export function refuse(
+  reason: RefusalReason,
+  message: string,
+  more: { readonly hint: string; readonly paths?: readonly string[] },
+): Refusal {
+  return { kind: 'refused', reason, message, hint: more.hint, paths: more.paths ?? [] };
+}
+
+/** Undefined when the task's phase admits the verb. */
+export function findRefusal(task: Task, verb: Verb): Refusal | undefined {
+  switch (task.phase.kind) {
+    case 'queued':
+    case 'preparing':
+    case 'running':
+    case 'committing':
+      return verb === 'stop' ? undefined : stillRunning(task);
+    case 'idle':
+      return verb === 'stop'
+        ? refuse('not-running', `task ${task.id} is not running`, { hint: `phasr show ${task.id}` })
+        : undefined;
+    case 'merging':
+      return refuse('being-merged', `task ${task.id} is being merged`, { hint: `phasr show ${task.id}` });
+    case 'cleaning':
+      return refuse('being-removed', `task ${task.id} is being removed`, { hint: `phasr show ${task.id}` });
+    case 'merged':
+      return refuse('already-merged', `task ${task.id} is merged already`, { hint: `phasr show ${task.id}` });
+    case 'discarded':
+      return refuse('already-discarded', `task ${task.id} is discarded already`, {
+        hint: `What it left is kept; \`phasr show ${task.id}\` says where.`,
+      });
+    default:
+      return assertNever(task.phase);
+  }
+}
+
+function stillRunning(task: Task): Refusal {
+  const what = task.phase.kind === 'queued' ? 'waits for its turn' : 'is still running';
+  return refuse('still-running', `task ${task.id} ${what}`, {
+    hint: `phasr wait ${task.id}   or   phasr stop ${task.id}`,
+  });
+}
+
+/** True while a run is asked for, under way, or being committed. */
+export function isLive(phase: TaskPhase): boolean {
+  return ['queued', 'preparing', 'running', 'committing'].includes(phase.kind);
+}
+
+/** What asking for a stop records: a waiting run ends at once, a running one is marked for its supervisor. */
+export function decideStop(task: Task, by: 'person' | 'time limit'): readonly TaskEvent[] {
+  const run = latestRun(task);
+  if (task.phase.kind === 'committing' || run.stop !== null) return [];
+  const stop: TaskEvent = { type: 'stop.requested', run: run.run, by };
+  if (task.phase.kind !== 'queued') return [stop];
+  return [
+    stop,
+    {
+      type: 'run.ended',
+      run: run.run,
+      outcome: 'stopped',
+      exitCode: null,
+      evidence: 'stopped before it was started',
+      leftBehind: 0,
+    },
+  ];
+}

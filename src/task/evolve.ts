@@ -1,0 +1,133 @@
+/** `(task, event) → task`: pure and total. It never refuses, since what was recorded happened. */
+
+import { assertNever } from '../base/errors.ts';
+import type { RecordedEvent, RunRequest, TaskLaunched } from './event.ts';
+import type { TaskId } from './names.ts';
+import type { Run, Task, TaskPhase } from './task.ts';
+
+/** The task after all its events. Throws when the first event is not its launch (a corrupt log). */
+export function foldTask(id: TaskId, events: readonly RecordedEvent[]): Task {
+  const [first, ...rest] = events;
+  if (first?.event.type !== 'task.launched')
+    throw new Error(`the history of task ${id} does not begin with its launch`);
+  return rest.reduce(evolve, launched(id, first.event, first));
+}
+
+function launched(id: TaskId, event: TaskLaunched, { seq, atMs }: RecordedEvent): Task {
+  return {
+    id,
+    seq,
+    title: event.title,
+    slug: event.slug,
+    branch: event.branch,
+    base: event.base,
+    target: event.target,
+    worktreePath: event.worktreePath,
+    launchGitDir: event.launchGitDir,
+    branchCreated: false,
+    directory: null,
+    warnings: [],
+    launchedAtMs: atMs,
+    sinceMs: atMs,
+    phase: { kind: 'queued' },
+    runs: [],
+    head: null,
+    trouble: null,
+    merge: null,
+    kept: null,
+    held: null,
+  };
+}
+
+/** The task after one more event. */
+export function evolve(task: Task, recorded: RecordedEvent): Task {
+  const next = applyEvent({ ...task, seq: recorded.seq }, recorded);
+  return next.phase === task.phase ? next : { ...next, sinceMs: recorded.atMs };
+}
+
+function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
+  switch (event.type) {
+    case 'task.launched':
+      return task;
+    case 'branch.created':
+      return { ...task, branchCreated: true };
+    case 'run.requested':
+      return enter({ ...task, runs: [...task.runs, requestedRun(event, atMs)] }, { kind: 'queued' });
+    case 'run.prepared':
+      return enter(changeRun(task, event.run, { marker: event.marker }), { kind: 'preparing' });
+    case 'worktree.ready':
+      return { ...task, directory: event.directory, warnings: event.warnings };
+    case 'worktree.failed': {
+      const end = {
+        atMs,
+        outcome: 'failed',
+        exitCode: null,
+        evidence: event.message,
+        leftBehind: 0,
+      } as const;
+      return enter({ ...changeRun(task, event.run, { end }), branchCreated: false }, { kind: 'idle' });
+    }
+    case 'run.started':
+      return enter(changeRun(task, event.run, { startedAtMs: atMs, process: event.process }), {
+        kind: 'running',
+      });
+    case 'stop.requested':
+      return changeRun(task, event.run, { stop: { atMs, by: event.by } });
+    case 'run.ended': {
+      const { outcome, exitCode, evidence, leftBehind } = event;
+      const ended = changeRun(task, event.run, { end: { atMs, outcome, exitCode, evidence, leftBehind } });
+      return enter(ended, { kind: task.directory === null ? 'idle' : 'committing' });
+    }
+    case 'head.recorded': {
+      const { head: oid, changes, committedLeftovers, notes } = event;
+      const headed = { ...task, head: { oid, changes, committedLeftovers, notes }, trouble: null };
+      return task.phase.kind === 'committing' ? enter(headed, { kind: 'idle' }) : headed;
+    }
+    case 'commit.failed':
+      return { ...task, trouble: event.message };
+    case 'merge.started': {
+      const { type: _, ...intent } = event;
+      return enter(task, { kind: 'merging', ...intent });
+    }
+    case 'merge.refused':
+      return enter({ ...task, trouble: event.reason }, { kind: 'idle' });
+    case 'merge.completed': {
+      const merge = { commit: event.commit, target: event.target };
+      return enter({ ...task, merge, trouble: null }, { kind: 'cleaning', after: 'merged' });
+    }
+    case 'task.discarded':
+      return enter(task, { kind: 'cleaning', after: 'discarded' });
+    case 'worktree.removed': {
+      const after = task.phase.kind === 'cleaning' ? task.phase.after : 'discarded';
+      return enter({ ...task, directory: null, kept: event.kept }, { kind: after });
+    }
+    case 'trash.swept':
+      return { ...task, kept: event.kept, held: event.held };
+    default:
+      return assertNever(event);
+  }
+}
+
+function enter(task: Task, phase: TaskPhase): Task {
+  return { ...task, phase };
+}
+
+function requestedRun(event: RunRequest, atMs: number): Run {
+  const { run, prompt, command, timeoutMs } = event;
+  return {
+    run,
+    prompt,
+    command,
+    timeoutMs,
+    requestedAtMs: atMs,
+    startedAtMs: null,
+    process: null,
+    marker: null,
+    stop: null,
+    end: null,
+  };
+}
+
+function changeRun(task: Task, number: number, change: Partial<Run>): Task {
+  return { ...task, runs: task.runs.map((run) => (run.run === number ? { ...run, ...change } : run)) };
+}

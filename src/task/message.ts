@@ -1,0 +1,32 @@
+/** Texts that Phasr writes into commits. Pure. */
+
+import type { Task } from './task.ts';
+
+/** A prompt may be of any length; a commit message is for reading. */
+const PROMPT_CHARACTERS_MAX = 4000;
+
+type Trailers = { readonly run: number; readonly prompt: string; readonly agent: string };
+
+/** The message of a commit that holds a task's work: title, prompt, and trailers by which the task can be found again. */
+export function renderTaskMessage(
+  task: Pick<Task, 'id' | 'title'>,
+  { run, prompt, agent }: Trailers,
+): string {
+  const body = prompt.trim() === task.title ? '' : `${shorten(prompt.trim())}\n\n`;
+  return `${task.title}\n\n${body}${renderTrailers(task.id, { run, agent })}`;
+}
+
+/** The message of a merge commit; the task's own commits hold the prompt. */
+export function renderMergeMessage(task: Pick<Task, 'id' | 'title' | 'branch'>, target: string): string {
+  return `Merge branch '${task.branch}' into ${target}\n\n${task.title}\n\nPhasr-Task: ${task.id}\n`;
+}
+
+function renderTrailers(id: number, { run, agent }: { run: number; agent: string }): string {
+  const oneLine = agent.replaceAll(/\s+/g, ' ').trim();
+  return `Phasr-Task: ${id}\nPhasr-Run: ${run}\nPhasr-Agent: ${oneLine === '' ? '-' : oneLine}\n`;
+}
+
+function shorten(prompt: string): string {
+  const text = prompt.replaceAll('\r\n', '\n').replaceAll('\0', '');
+  return text.length <= PROMPT_CHARACTERS_MAX ? text : `${text.slice(0, PROMPT_CHARACTERS_MAX)}\n[…]`;
+}

@@ -1,0 +1,82 @@
+/** What a task's state is called for people, and why it is believed. Pure; the process table is asked by the caller. */
+
+import { renderDuration } from '../base/text.ts';
+import { assertNever } from '../base/errors.ts';
+import type { Run, Task } from './task.ts';
+import { latestRun } from './task.ts';
+
+export type StateName =
+  | 'queued'
+  | 'setting up'
+  | 'running'
+  | 'committing'
+  | 'done'
+  | 'failed'
+  | 'stopped'
+  | 'interrupted'
+  | 'merging'
+  | 'merged'
+  | 'discarded';
+
+export type TaskState = {
+  readonly name: StateName;
+  /** Why this is believed. */
+  readonly evidence: string;
+  /** Since when the task has been in this state. */
+  readonly sinceMs: number;
+};
+
+/** What the process table says of the run's process, asked just now. */
+export type Liveness = 'alive' | 'gone' | 'not asked';
+
+/** The state of a task as of `nowMs`; the same facts give the same words everywhere. */
+export function describeState(task: Task, liveness: Liveness, nowMs: number): TaskState {
+  const { name, evidence } = describePhase(task, liveness, nowMs);
+  return { name, evidence, sinceMs: task.sinceMs };
+}
+
+function describePhase(task: Task, liveness: Liveness, nowMs: number): { name: StateName; evidence: string } {
+  const run = latestRun(task);
+  switch (task.phase.kind) {
+    case 'queued':
+      return { name: 'queued', evidence: 'waits for a free place' };
+    case 'preparing':
+      return {
+        name: 'setting up',
+        evidence: task.directory === null ? 'its worktree is being made' : 'starting',
+      };
+    case 'running':
+      return { name: 'running', evidence: runningEvidence(run, liveness, nowMs) };
+    case 'committing':
+      return { name: 'committing', evidence: task.trouble ?? run.end?.evidence ?? '' };
+    case 'idle':
+      return { name: run.end?.outcome ?? 'interrupted', evidence: idleEvidence(task, run) };
+    case 'merging':
+      return { name: 'merging', evidence: `into ${task.phase.target}` };
+    case 'cleaning':
+      return { name: task.phase.after, evidence: 'its worktree is being removed' };
+    case 'merged':
+      return {
+        name: 'merged',
+        evidence: `${task.merge?.target ?? ''} @ ${task.merge?.commit.slice(0, 9) ?? ''}`,
+      };
+    case 'discarded':
+      return {
+        name: 'discarded',
+        evidence: task.kept === null ? 'nothing was left' : `kept in ${task.kept}`,
+      };
+    default:
+      return assertNever(task.phase);
+  }
+}
+
+function runningEvidence(run: Run, liveness: Liveness, nowMs: number): string {
+  const pid = run.process?.pid ?? 0;
+  if (run.stop !== null) return `being stopped for ${renderDuration(nowMs - run.stop.atMs)}, process ${pid}`;
+  if (liveness === 'gone') return `process ${pid} has ended, its end is being recorded`;
+  return liveness === 'alive' ? `process ${pid} lives` : `process ${pid}`;
+}
+
+function idleEvidence(task: Task, run: Run): string {
+  return task.trouble ?? run.end?.evidence ?? '';
+}

@@ -1,0 +1,96 @@
+/** A task as its events make it. */
+
+import type { ProcessIdentity } from '../base/identity.ts';
+import type { Oid } from '../base/oid.ts';
+import type { Changes, MergeIntent, RunOutcome, RunRequest } from './event.ts';
+import type { TaskId } from './names.ts';
+
+export type Run = RunRequest & {
+  readonly requestedAtMs: number;
+  readonly startedAtMs: number | null;
+  readonly process: ProcessIdentity | null;
+  readonly marker: string | null;
+  readonly stop: { readonly atMs: number; readonly by: 'person' | 'time limit' } | null;
+  readonly end: {
+    readonly atMs: number;
+    readonly outcome: RunOutcome;
+    readonly exitCode: number | null;
+    readonly evidence: string;
+    readonly leftBehind: number;
+  } | null;
+};
+
+/**
+ * Where a task stands. In all phases but `idle`, `merged` and `discarded` somebody has to go on with it;
+ * when he has died, `recover` does.
+ */
+export type TaskPhase =
+  | { readonly kind: 'queued' }
+  | { readonly kind: 'preparing' }
+  | { readonly kind: 'running' }
+  | { readonly kind: 'committing' }
+  | { readonly kind: 'idle' }
+  | ({ readonly kind: 'merging' } & MergeIntent)
+  | { readonly kind: 'cleaning'; readonly after: 'merged' | 'discarded' }
+  | { readonly kind: 'merged' }
+  | { readonly kind: 'discarded' };
+
+export type Head = {
+  readonly oid: Oid;
+  readonly changes: Changes;
+  readonly committedLeftovers: boolean;
+  readonly notes: readonly string[];
+};
+
+export type Task = {
+  readonly id: TaskId;
+  /** How many events made this state; the next one must carry `seq + 1`. */
+  readonly seq: number;
+  readonly title: string;
+  readonly slug: string;
+  readonly branch: string;
+  readonly base: { readonly oid: Oid; readonly name: string };
+  readonly target: string | null;
+  readonly worktreePath: string;
+  readonly launchGitDir: string;
+  readonly branchCreated: boolean;
+  /** The worktree's directory once it is ready, null before and after. */
+  readonly directory: { readonly dev: string; readonly ino: string } | null;
+  readonly warnings: readonly string[];
+  readonly launchedAtMs: number;
+  /** When the phase was entered. */
+  readonly sinceMs: number;
+  readonly phase: TaskPhase;
+  readonly runs: readonly Run[];
+  readonly head: Head | null;
+  /** Why the last commit or merge did not come about, until one does. */
+  readonly trouble: string | null;
+  readonly merge: { readonly commit: Oid; readonly target: string } | null;
+  /** The ref that keeps what was removed, once something was. */
+  readonly kept: string | null;
+  /** Where removed files stay on the disk because no ref could hold them all. */
+  readonly held: string | null;
+};
+
+/** The latest run. Every task has one from its launch on. */
+export function latestRun(task: Task): Run {
+  const run = task.runs.at(-1);
+  if (run === undefined) throw new Error(`task ${task.id} has no run`);
+  return run;
+}
+
+/** The agent's name for people and trailers: the program without its folders. */
+export function agentName(command: readonly string[]): string {
+  const program = command[0] ?? '';
+  return program.split(/[\\/]/).at(-1) || program;
+}
+
+/** True when somebody has to go on with the task. */
+export function isActive(phase: TaskPhase): boolean {
+  return phase.kind !== 'idle' && phase.kind !== 'merged' && phase.kind !== 'discarded';
+}
+
+/** True from launch until merge or discard has taken the worktree away. */
+export function isOpen(phase: TaskPhase): boolean {
+  return phase.kind !== 'merged' && phase.kind !== 'discarded';
+}
