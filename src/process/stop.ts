@@ -1,0 +1,118 @@
+/**
+ * Ends everything that belongs to a run, and nothing else.
+ *
+ * Agents start their tools in sessions of their own, ignore signals and leave daemons, so neither a pid nor a process
+ * group is enough. What belongs to a run is: whatever carries its marker in its environment, whatever is in the group or session
+ * of such a process, and the descendants of these. Nothing is ever chosen by name or port, and each process is checked by pid *and* start time
+ * right before it is signalled.
+ */
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { systemCode } from '../base/errors.ts';
+import { identityKey, type ProcessIdentity } from '../base/identity.ts';
+import { carriesVariable, isAlive, listProcesses, type ProcessRow } from './table.ts';
+
+export type Belonging = {
+  /** `NAME=value` that the run's processes carry. */
+  readonly variable: string;
+  /** The wrapper that waits for the agent and writes down how it ended; it is ended last. */
+  readonly recorder: ProcessIdentity;
+};
+
+export type StopLimits = {
+  /** How long processes may take after SIGTERM before they get SIGKILL. */
+  readonly graceMs: number;
+  /** How long to go on with SIGKILL; a process in an uninterruptible wait of the kernel may outlast it. */
+  readonly killMs: number;
+};
+
+export type Stopped = {
+  /** How many processes were ended, the recorder not counted. */
+  readonly ended: number;
+  /** What could not be ended in time. */
+  readonly survivors: readonly ProcessIdentity[];
+};
+
+const POLL_MS = 25;
+/** How long the recorder gets to write down the agent's end by itself. */
+const RECORDER_GRACE_MS = 1000;
+
+/** The processes of a run that live now, the recorder not included. */
+export async function findBelonging(run: Belonging): Promise<readonly ProcessRow[]> {
+  const rows = await listProcesses();
+  const chosen = new Map<number, ProcessRow>();
+  const groups = new Set<number>();
+  const sessions = new Set<number>();
+  for (const row of rows) {
+    if (row.pid === process.pid || !(await carriesVariable(row, run.variable))) continue;
+    chosen.set(row.pid, row);
+    groups.add(row.groupId);
+    sessions.add(row.sessionId);
+  }
+  const ours = new Set(chosen.keys());
+  for (const row of rows) {
+    // A group or session is the run's own when the run's process leads it; never one that it merely sits in.
+    const inGroup = groups.has(row.groupId) && ours.has(row.groupId);
+    const inSession = sessions.has(row.sessionId) && ours.has(row.sessionId);
+    if (inGroup || inSession) chosen.set(row.pid, row);
+  }
+  addDescendants(rows, chosen);
+  chosen.delete(run.recorder.pid);
+  chosen.delete(process.pid);
+  return [...chosen.values()];
+}
+
+function addDescendants(rows: readonly ProcessRow[], chosen: Map<number, ProcessRow>): void {
+  let before = -1;
+  while (before !== chosen.size) {
+    before = chosen.size;
+    for (const row of rows) if (chosen.has(row.parentPid)) chosen.set(row.pid, row);
+  }
+}
+
+/**
+ * Asks with SIGTERM, waits, and ends what is left with SIGKILL, again and again until nothing of the run lives.
+ * Takes at most `graceMs + killMs` and a second; says what survived.
+ */
+export async function stopBelonging(run: Belonging, limits: StopLimits): Promise<Stopped> {
+  const seen = new Set<string>();
+  const startMs = Date.now();
+  const terminated = new Set<string>();
+  for (;;) {
+    const rows = await findBelonging(run);
+    for (const row of rows) seen.add(identityKey(row));
+    if (rows.length === 0) break;
+    const elapsedMs = Date.now() - startMs;
+    if (elapsedMs > limits.graceMs + limits.killMs) break;
+    const mustDie = elapsedMs >= limits.graceMs;
+    for (const row of rows) {
+      if (!mustDie && terminated.has(identityKey(row))) continue;
+      terminated.add(identityKey(row));
+      await signal(row, mustDie ? 'SIGKILL' : 'SIGTERM');
+    }
+    await delay(POLL_MS);
+  }
+  await endRecorder(run.recorder);
+  return { ended: seen.size, survivors: await findBelonging(run) };
+}
+
+async function endRecorder(recorder: ProcessIdentity): Promise<void> {
+  const deadlineMs = Date.now() + RECORDER_GRACE_MS;
+  while (await isAlive(recorder)) {
+    if (Date.now() > deadlineMs) {
+      await signal(recorder, 'SIGKILL');
+      return;
+    }
+    await delay(POLL_MS);
+  }
+}
+
+async function signal(target: ProcessIdentity, name: NodeJS.Signals): Promise<void> {
+  if (!(await isAlive(target))) return;
+  try {
+    process.kill(target.pid, name);
+  } catch (error) {
+    // Safe to ignore: it ended in between. A process of another user is reported as a survivor.
+    if (systemCode(error) !== 'ESRCH' && systemCode(error) !== 'EPERM') throw error;
+  }
+}
