@@ -1,0 +1,32 @@
+/** Files that somebody else may have made: looked at without following links and without trusting their size. */
+
+import { lstatSync, readFileSync, type Stats } from 'node:fs';
+import { systemCode } from '../base/errors.ts';
+
+/** A file's own facts, links not followed; undefined when nothing is there. */
+export function findStat(path: string | Buffer): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch (error) {
+    // ENOTDIR: a file stands where a folder of the path should be.
+    if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
+/** A regular file's bytes as latin1 text; undefined when it is absent, a link, something else, or larger than allowed. */
+export function readPlainFile(path: string, bytesMax: number): string | undefined {
+  try {
+    const stat = lstatSync(path);
+    return stat.isFile() && stat.size <= bytesMax ? readFileSync(path, 'latin1') : undefined;
+  } catch {
+    // Safe to ignore: absent or unreadable is one answer here.
+    return undefined;
+  }
+}
+
+/** A small file that holds a path, without its closing newlines. */
+export function readPathFile(path: string): string | undefined {
+  const bytes = readPlainFile(path, 8192);
+  return bytes === undefined ? undefined : Buffer.from(bytes, 'latin1').toString('utf8').replace(/\n+$/, '');
+}

@@ -1,0 +1,172 @@
+/**
+ * Everything of a task that is in no branch of the user's: ignored files, staged contents, other branches and stashes of the agent, nested repositories.
+ * Found from files and objects alone; nothing of the agent's is executed.
+ */
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { asOid, type Oid, parseOid } from '../base/oid.ts';
+import { splitBytes } from '../base/text.ts';
+import { copyIndex, findNestedGitDir } from './clean-room.ts';
+import { findStat, readPlainFile } from './files.ts';
+import { type GitPlace, runGit } from './git.ts';
+import { readPackedRefs } from './refs.ts';
+
+/** Folders and files that tools make again from what is committed; never kept. Names only, at any depth. */
+const REBUILDABLE_NAMES: ReadonlySet<string> = new Set(
+  [
+    'node_modules bower_components .pnpm-store .yarn .venv venv __pycache__ .tox .nox .eggs .bundle',
+    '.mypy_cache .pytest_cache .ruff_cache .cache .turbo .parcel-cache .vite .next .nuxt .svelte-kit',
+    'target build _build dist out obj deps coverage .nyc_output .gradle .dart_tool DerivedData',
+    '.terraform .stack-work zig-cache elm-stuff .DS_Store Thumbs.db',
+  ].flatMap((names) => names.split(' ')),
+);
+const REBUILDABLE_ENDINGS = /\.(?:pyc|pyo|o|obj|class|tsbuildinfo)$/;
+
+/** More than this is not put into the repository; the files stay on the disk instead. */
+export const IGNORED_BYTES_MAX = 512 * 1024 * 1024;
+
+export type IgnoredFiles = { readonly paths: readonly Buffer[]; readonly bytes: number };
+
+/** Files that git ignores and that no tool makes again: `.env.local`, a database, notes. One git process. */
+export async function listIgnoredWork(room: GitPlace): Promise<IgnoredFiles> {
+  const args = [
+    'ls-files',
+    '-z',
+    '--others',
+    '--ignored',
+    '--exclude-standard',
+    '--directory',
+    '--no-empty-directory',
+  ];
+  const { stdout } = await runGit(room, args);
+  const paths: Buffer[] = [];
+  let bytes = 0;
+  for (const listed of splitBytes(stdout, 0)) {
+    for (const path of expand(room.workTree ?? '', listed)) {
+      paths.push(path);
+      bytes += findStat(Buffer.concat([Buffer.from(`${room.workTree ?? ''}/`), path]))?.size ?? 0;
+    }
+  }
+  return { paths, bytes };
+}
+
+/** A listed directory (with its closing slash) as the files in it, without what is rebuildable; links are not followed. */
+function* expand(top: string, listed: Buffer): Generator<Buffer> {
+  const isDirectory = listed.at(-1) === 0x2f;
+  const path = isDirectory ? listed.subarray(0, -1) : listed;
+  const name = path.subarray(path.lastIndexOf(0x2f) + 1).toString('latin1');
+  if (REBUILDABLE_NAMES.has(name) || (!isDirectory && REBUILDABLE_ENDINGS.test(name))) return;
+  if (!isDirectory) return yield path;
+  const directory = Buffer.concat([Buffer.from(`${top}/`), path]);
+  for (const entry of readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) {
+    const child = Buffer.concat([path, Buffer.from('/'), entry.name]);
+    if (entry.isDirectory()) yield* expand(top, Buffer.concat([child, Buffer.from('/')]));
+    else if (entry.isFile() || entry.isSymbolicLink()) yield* expand(top, child);
+  }
+}
+
+/** The tree of the clean room's index with some ignored files added. Two git processes. */
+export async function addIgnored(room: GitPlace, paths: readonly Buffer[]): Promise<Oid> {
+  const index = join(room.gitDir ?? '', 'index.with-ignored');
+  copyIndex(join(room.gitDir ?? '', 'index'), index);
+  const place = { ...room, variables: { ...room.variables, GIT_INDEX_FILE: index } };
+  const pathspecs = paths.map((path) => `:(top,literal)${path.toString('latin1')}`).join('\0');
+  const args = ['add', '-f', '--sparse', '--pathspec-from-file=-', '--pathspec-file-nul'];
+  await runGit(place, args, { stdin: Buffer.from(pathspecs, 'latin1'), timeoutMs: 60 * 60_000 });
+  return asOid((await runGit(place, ['write-tree'])).stdout.toString('latin1').trim());
+}
+
+/** What the agent had staged, as a tree in the clean room; undefined when its index cannot be written as one (conflicts, damage). */
+export async function readStagedTree(
+  room: GitPlace,
+  staged: { index: string; objects: string },
+): Promise<Oid | undefined> {
+  if (readPlainFile(staged.index, 1024 * 1024 * 1024) === undefined) return undefined;
+  const index = join(room.gitDir ?? '', 'index.staged');
+  copyIndex(staged.index, index);
+  const variables = {
+    ...room.variables,
+    GIT_INDEX_FILE: index,
+    GIT_ALTERNATE_OBJECT_DIRECTORIES: staged.objects,
+  };
+  const { exitCode, stdout } = await runGit({ ...room, variables }, ['write-tree'], { ok: [0, 128] });
+  return exitCode === 0 ? parseOid(stdout.toString('latin1').trim()) : undefined;
+}
+
+/** More ends of history than this are kept in the order they are found, the rest is not; no honest task has as many. */
+const TIPS_MAX = 100;
+
+/** Every object id that a private git dir names (refs, stash, reflogs of HEAD and stash), read as text. */
+export function readAllTips(privateDir: string, adminDir: string): readonly Oid[] {
+  const tips = new Set<Oid>(readPackedRefs(privateDir).values());
+  const addAll = (text: string): void => {
+    for (const word of text.split(/\s+/)) {
+      const oid = parseOid(word);
+      if (oid !== undefined) tips.add(oid);
+    }
+  };
+  for (const path of listFiles(join(privateDir, 'refs'))) addAll(readPlainFile(path, 256) ?? '');
+  for (const name of ['HEAD', 'ORIG_HEAD', 'MERGE_HEAD', 'CHERRY_PICK_HEAD', 'REBASE_HEAD', 'logs/HEAD']) {
+    addAll(readPlainFile(join(adminDir, name), 16 * 1024 * 1024) ?? '');
+  }
+  addAll(readPlainFile(join(privateDir, 'logs', 'refs', 'stash'), 16 * 1024 * 1024) ?? '');
+  return [...tips];
+}
+
+function* listFiles(directory: string): Generator<string> {
+  if (findStat(directory)?.isDirectory() !== true) return;
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) yield* listFiles(path);
+    else yield path;
+  }
+}
+
+/**
+ * Which of some oids are commits that only the private git dir has; those that others of them lead to are left out.
+ * At most {@link TIPS_MAX}. Up to three git processes.
+ */
+export async function findPrivateCommits(
+  places: { readonly repository: GitPlace; readonly privateObjects: GitPlace },
+  oids: readonly Oid[],
+): Promise<readonly Oid[]> {
+  const missing = await checkObjects(places.repository, oids, 'missing');
+  const commits = await checkObjects(
+    places.privateObjects,
+    missing.map((oid) => `${oid}^{commit}`),
+    'commit',
+  );
+  const unique = [...new Set(commits.map(asOid))].slice(0, TIPS_MAX);
+  if (unique.length < 2) return unique;
+  const { stdout } = await runGit(places.privateObjects, ['merge-base', '--independent', ...unique]);
+  return stdout
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(asOid);
+}
+
+/** The names of which `git cat-file --batch-check` says that they are of a type, or `missing`. */
+async function checkObjects(
+  place: GitPlace,
+  names: readonly string[],
+  wanted: string,
+): Promise<readonly string[]> {
+  if (names.length === 0) return [];
+  const { stdout } = await runGit(place, ['cat-file', '--batch-check=%(objectname) %(objecttype)'], {
+    stdin: names.map((name) => `${name}\n`).join(''),
+  });
+  return stdout
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => line.endsWith(` ${wanted}`))
+    .map((line) => line.slice(0, line.indexOf(' ')));
+}
+
+/** Nested repositories in a worktree whose own history or settings are there: their folders must not be deleted as if they were files. */
+export function findNestedRepositories(worktreePath: string, gitlinks: readonly Buffer[]): readonly Buffer[] {
+  return gitlinks.filter(
+    (path) => findNestedGitDir(Buffer.concat([Buffer.from(`${worktreePath}/`), path])) !== undefined,
+  );
+}

@@ -1,0 +1,43 @@
+/**
+ * The one door through which commits enter the user's repository: packed where they were made, re-hashed and checked where they
+ * arrive, and protected from a clean-up until a ref holds them.
+ */
+
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Oid } from '../base/oid.ts';
+import { type GitPlace, pipeGit } from './git.ts';
+
+export type Transfer = {
+  /** Git dir and object store the commits are in; only objects that lie there themselves are sent. */
+  readonly from: GitPlace;
+  /** The user's repository. */
+  readonly to: GitPlace & { readonly commonDir: string };
+  readonly tips: readonly Oid[];
+  /** What the user's repository has already. */
+  readonly known: readonly Oid[];
+};
+
+/** Lets a clean-up take the objects again if no ref holds them; call it when the refs are set (or were given up). */
+export type Arrived = { readonly release: () => void };
+
+/**
+ * Copies commits with everything they need. Two git processes.
+ *
+ * `--strict` parses and re-hashes every object and checks that what it refers to exists, so that forged or missing objects of an agent are
+ * refused (hazards a33, a34, h28). `--keep` protects the new pack from `git gc --prune=now` until {@link Arrived.release}.
+ * Throws `git-failed` when an object does not pass.
+ */
+export async function transferCommits({ from, to, tips, known }: Transfer): Promise<Arrived> {
+  const revisions = [...tips, '--not', ...known, ''].join('\n');
+  const pack = ['pack-objects', '--revs', '--stdout', '--local', '--delta-base-offset', '-q'];
+  const index = ['index-pack', '--stdin', '--strict', '--keep=phasr'];
+  const printed = await pipeGit([from, to], [pack, index], { stdin: revisions, durable: true });
+  const name = /^keep\t([0-9a-f]+)$/m.exec(printed.toString('latin1'))?.[1];
+  return {
+    release: () => {
+      if (name !== undefined)
+        rmSync(join(to.commonDir, 'objects', 'pack', `pack-${name}.keep`), { force: true });
+    },
+  };
+}

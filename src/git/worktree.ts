@@ -1,0 +1,61 @@
+/** The worktrees of the user's repository: who has what checked out. */
+
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { asOid, type Oid } from '../base/oid.ts';
+import { findStat, readPathFile } from './files.ts';
+import { type GitPlace, runGit } from './git.ts';
+
+export type ListedWorktree = {
+  readonly path: string;
+  /** Full name of the branch, null when detached or bare. */
+  readonly branch: string | null;
+  readonly head: Oid | null;
+  readonly isBare: boolean;
+};
+
+/** All worktrees that git lists, the main one first. One git process. */
+export async function listWorktrees(place: GitPlace): Promise<readonly ListedWorktree[]> {
+  const { stdout } = await runGit(place, ['worktree', 'list', '--porcelain', '-z'], { retryLocks: true });
+  const worktrees: ListedWorktree[] = [];
+  for (const record of stdout.toString('utf8').split('\0\0')) {
+    const values = new Map<string, string>();
+    for (const line of record.split('\0')) {
+      const blank = line.indexOf(' ');
+      values.set(blank === -1 ? line : line.slice(0, blank), blank === -1 ? '' : line.slice(blank + 1));
+    }
+    const path = values.get('worktree');
+    if (path === undefined) continue;
+    const head = values.get('HEAD');
+    worktrees.push({
+      path,
+      branch: values.get('branch') ?? null,
+      head: head === undefined || /^0+$/.test(head) ? null : asOid(head),
+      isBare: values.has('bare'),
+    });
+  }
+  return worktrees;
+}
+
+/** The git dir of one of the user's worktrees, from its `.git`; undefined when the directory is not there or is no worktree. */
+export function findGitDir(worktreePath: string): string | undefined {
+  const dotGit = join(worktreePath, '.git');
+  const stat = findStat(dotGit);
+  if (stat === undefined) return undefined;
+  if (!stat.isFile()) return dotGit;
+  const target = /^gitdir: (.+)$/s.exec(readPathFile(dotGit) ?? '')?.[1];
+  return target === undefined ? undefined : resolve(worktreePath, target);
+}
+
+const UNFINISHED: readonly (readonly [string, string])[] = [
+  ['MERGE_HEAD', 'merge'],
+  ['CHERRY_PICK_HEAD', 'cherry-pick'],
+  ['REVERT_HEAD', 'revert'],
+  ['rebase-merge', 'rebase'],
+  ['rebase-apply', 'rebase'],
+];
+
+/** The operation that a worktree is in the middle of, if any; its git dir's files say so. */
+export function findUnfinished(gitDir: string): string | undefined {
+  return UNFINISHED.find(([file]) => existsSync(join(gitDir, file)))?.[1];
+}
