@@ -1,0 +1,87 @@
+/** Every path that Phasr owns, in one list. Pure. */
+
+import { createHash } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
+import type { Environment } from '../process/spawn.ts';
+
+/** Paths inside the repository's common git dir: they die and move with it and are invisible to `git status`. */
+export type RepositoryPaths = {
+  readonly phasrDir: string;
+  readonly database: string;
+  /** A file whose lock serialises changes of the shared repository, across processes. */
+  readonly mutex: string;
+  readonly tasksDir: string;
+  /** What cleanup took away and a sweeper has yet to capture and delete. */
+  readonly trashDir: string;
+};
+
+export function repositoryPaths(commonDir: string): RepositoryPaths {
+  const phasrDir = join(commonDir, 'phasr');
+  return {
+    phasrDir,
+    database: join(phasrDir, 'phasr.db'),
+    mutex: join(phasrDir, 'mutex.db'),
+    tasksDir: join(phasrDir, 'tasks'),
+    trashDir: join(phasrDir, 'trash'),
+  };
+}
+
+export function taskDirectory(paths: RepositoryPaths, taskId: number): string {
+  return join(paths.tasksDir, String(taskId));
+}
+
+export type RunPaths = {
+  readonly directory: string;
+  /** What the agent prints goes straight here. */
+  readonly output: string;
+  readonly exit: string;
+  /** The environment of the terminal that asked for the run; mode 0600, deleted as soon as the run has started. */
+  readonly environment: string;
+};
+
+export function runPaths(paths: RepositoryPaths, taskId: number, run: number): RunPaths {
+  const directory = join(taskDirectory(paths, taskId), 'runs', String(run));
+  return {
+    directory,
+    output: join(directory, 'output'),
+    exit: join(directory, 'exit'),
+    environment: join(directory, 'environment.json'),
+  };
+}
+
+/** Paths of the user, shared by all his repositories. */
+export type UserPaths = {
+  readonly root: string;
+  /** Which runs have a place and which wait, over all repositories and terminals of the user. */
+  readonly places: string;
+  readonly worktrees: string;
+};
+
+/** `$PHASR_HOME`, else `~/.phasr`. Paths stay short: some systems allow 260 characters in all. */
+export function userPaths(env: Environment, home: string): UserPaths {
+  const configured = env['PHASR_HOME'];
+  const root = configured === undefined || configured === '' ? join(home, '.phasr') : configured;
+  return { root, places: join(root, 'places.db'), worktrees: join(root, 'worktrees') };
+}
+
+/** The folder for one repository's worktrees: its name for people, and a hash so that two of the same name differ. */
+export function worktreesDirectory(user: UserPaths, commonDir: string): string {
+  const folder = basename(commonDir) === '.git' ? dirname(commonDir) : commonDir;
+  const name = basename(folder)
+    .replace(/\.git$/, '')
+    .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
+    .replaceAll(/^[.-]+|[.-]+$/g, '')
+    .slice(0, 30);
+  const hash = createHash('sha256').update(commonDir).digest('hex').slice(0, 8);
+  return join(user.worktrees, `${name === '' ? 'repository' : name}-${hash}`);
+}
+
+/** Where a run's prompt is for the agent to read: outside the worktree, and outside the user's repository, whose path the agent need not know. */
+export function promptPath(worktreesDir: string, taskId: number, run: number): string {
+  return join(worktreesDir, '.prompts', `${taskId}.${run}.txt`);
+}
+
+/** Where a worktree goes when it is removed, on the same file system, so that a rename does it. */
+export function worktreeTrashPath(worktreePath: string, entry: string): string {
+  return join(dirname(worktreePath), '.trash', entry);
+}

@@ -1,0 +1,49 @@
+/** What cleanup took away and is not yet deleted: one folder each below the repository's trash directory. */
+
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Oid } from '../base/oid.ts';
+import { readPlainText, writeWhole } from './files.ts';
+
+export type TrashEntry = {
+  readonly version: 1;
+  readonly taskId: number;
+  /** Where the worktree's directory was moved to, if it was still there. */
+  readonly worktree: string;
+  readonly base: Oid;
+  /** The last recorded head: what is in it need not be kept again. */
+  readonly head: Oid;
+  readonly merged: boolean;
+};
+
+/** The entries that a sweeper may empty: complete, and not held back by an earlier one. */
+export function listSweepable(trashDir: string): readonly string[] {
+  if (!existsSync(trashDir)) return [];
+  return readdirSync(trashDir).filter(
+    (name) => isComplete(trashDir, name) && !existsSync(heldPath(trashDir, name)),
+  );
+}
+
+/** True once everything that belongs to the entry was moved there; the clean room comes last. */
+export function isComplete(trashDir: string, name: string): boolean {
+  return existsSync(join(trashDir, name, 'clean')) && existsSync(join(trashDir, name, 'entry.json'));
+}
+
+export function writeTrashEntry(trashDir: string, name: string, entry: TrashEntry): void {
+  writeWhole(join(trashDir, name, 'entry.json'), JSON.stringify(entry));
+}
+
+/** Marks an entry whose files must stay on the disk because no ref could hold them all. */
+export function holdTrash(trashDir: string, name: string, reason: string): void {
+  writeWhole(heldPath(trashDir, name), `${reason}\n`);
+}
+
+function heldPath(trashDir: string, name: string): string {
+  return join(trashDir, name, 'held');
+}
+
+/** What a folder in the trash is. */
+export function readTrashEntry(trashDir: string, name: string): TrashEntry | undefined {
+  const text = readPlainText(join(trashDir, name, 'entry.json'));
+  return text === undefined ? undefined : (JSON.parse(text) as TrashEntry);
+}
