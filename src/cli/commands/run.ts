@@ -1,0 +1,81 @@
+/** `phasr run`: launches tasks and watches them. */
+
+import { renderCount } from '../../base/text.ts';
+import type { Phasr } from '../../phasr.ts';
+import type { Launched } from '../../operations/launch.ts';
+import {
+  duration,
+  flag,
+  type Handler,
+  type Invocation,
+  text,
+  texts,
+  usageError,
+  wholeNumber,
+  withPhasr,
+} from '../command.ts';
+import { taskJson } from '../json.ts';
+import { renderBase } from '../render.ts';
+import { watchTasks } from '../watch.ts';
+
+const JOBS_MAX = 1000;
+
+export const run: Handler = async (invocation) => {
+  const { args, options, rest, output } = invocation;
+  const prompts = [...args, ...texts(options, 'prompt')];
+  const titles = texts(options, 'title');
+  if (titles.length > prompts.length) {
+    throw usageError(
+      `${renderCount(titles.length, 'title')} for ${renderCount(prompts.length, 'prompt')}`,
+      'Give at most one --title for each prompt.',
+    );
+  }
+  const request = {
+    prompts: prompts.map((prompt, index) => ({ prompt, title: titles[index] ?? null })),
+    command: rest ?? [],
+    base: text(options, 'base'),
+    timeoutMs: duration(options, 'timeout'),
+    jobs: wholeNumber(options, 'jobs', { min: 1, max: JOBS_MAX }),
+  };
+  return withPhasr(invocation, async (phasr) => {
+    const launched = await phasr.launch(request);
+    const leftBehind = await phasr.countLeftBehind();
+    if (flag(options, 'json')) return printJson(invocation, phasr, { launched, leftBehind });
+    output.line(renderBase(launched.base));
+    if (leftBehind > 0)
+      output.line(`${renderCount(leftBehind, 'uncommitted file')} stay${leftBehind === 1 ? 's' : ''} behind`);
+    if (request.jobs !== null)
+      output.line(`at most ${request.jobs} at once from now on, in all your terminals`);
+    if (flag(options, 'detach')) return printDetached(invocation, launched);
+    return watchTasks(
+      invocation,
+      phasr,
+      launched.tasks.map((task) => task.id),
+    );
+  });
+};
+
+function printDetached({ output }: Invocation, { tasks }: Launched): number {
+  for (const task of tasks) output.line(`task ${task.id}  ${task.branch}`);
+  output.line('follow them: phasr list   or   phasr wait');
+  return 0;
+}
+
+/** One document: at once with --detach, else when all have ended (or the person has seen enough). */
+async function printJson(
+  { options, output, signal }: Invocation,
+  phasr: Phasr,
+  { launched, leftBehind }: { readonly launched: Launched; readonly leftBehind: number },
+): Promise<number> {
+  const ids = launched.tasks.map((task) => task.id);
+  const isDetached = flag(options, 'detach');
+  if (!isDetached) await phasr.wait(ids, { limitMs: null, signal, onLook: null });
+  const views = await Promise.all(ids.map((id) => phasr.view(phasr.find(id))));
+  output.json({
+    base: launched.base,
+    uncommittedFilesLeftBehind: leftBehind,
+    jobs: phasr.jobs(),
+    tasks: views.map(taskJson),
+  });
+  return isDetached || views.every(({ state }) => state.name === 'done') ? 0 : 1;
+}

@@ -1,0 +1,31 @@
+/** `phasr stop`. */
+
+import { renderVisible } from '../../base/text.ts';
+import { flag, type Handler, parseTasks, withPhasr } from '../command.ts';
+import { refusalJson, taskJson } from '../json.ts';
+import { printRefusal, renderChanges } from '../render.ts';
+
+export const stop: Handler = (invocation) =>
+  withPhasr(invocation, async (phasr) => {
+    const { args, options, output } = invocation;
+    const ids = parseTasks(args, phasr.currentTask);
+    const outcomes = await Promise.all(ids.map(async (id) => ({ id, outcome: await phasr.stop(id) })));
+    const isJson = flag(options, 'json');
+    const documents: object[] = [];
+    for (const { id, outcome } of outcomes) {
+      if (outcome.kind === 'refused') {
+        if (isJson) documents.push({ id, outcome: 'refused', refusal: refusalJson(outcome) });
+        else printRefusal(output, outcome);
+        continue;
+      }
+      const view = await phasr.view(outcome.task);
+      documents.push({ ...taskJson(view), outcome: outcome.kind });
+      if (isJson) continue;
+      const changes = renderChanges(view.task.head?.changes ?? null);
+      output.line(
+        `task ${id} ${view.state.name}: ${renderVisible(view.state.evidence)}${changes === '' ? '' : `; ${changes} kept`}`,
+      );
+    }
+    if (isJson) output.json({ tasks: documents });
+    return outcomes.every(({ outcome }) => outcome.kind === 'stopped') ? 0 : 1;
+  });

@@ -1,0 +1,99 @@
+/** The only writer to standard output and error, and what a terminal allows: colours, width, redrawing. */
+
+import pc from 'picocolors';
+import { renderVisible } from '../base/text.ts';
+import type { Environment } from '../process/spawn.ts';
+
+type Colors = ReturnType<typeof pc.createColors>;
+
+export type Output = {
+  /** Standard output is a terminal. */
+  readonly isTerminal: boolean;
+  readonly color: Colors;
+  /** Columns of the terminal; 80 when there is none. */
+  readonly width: () => number;
+  readonly height: () => number;
+  /** One line on standard output. */
+  readonly line: (text: string) => void;
+  /** Bytes as they are, on standard output; resolves when there is room for more. */
+  readonly bytes: (bytes: Uint8Array) => Promise<void>;
+  /** One JSON document on standard output. */
+  readonly json: (value: unknown) => void;
+  /** One line on standard error, for what is no result. */
+  readonly note: (text: string) => void;
+};
+
+/** Colours where a terminal shows them; `NO_COLOR` and `FORCE_COLOR` decide otherwise (no-color.org, force-color.org). */
+function wantsColor(env: Environment, isTerminal: boolean): boolean {
+  if ((env['NO_COLOR'] ?? '') !== '') return false;
+  if ((env['FORCE_COLOR'] ?? '') !== '') return env['FORCE_COLOR'] !== '0';
+  return isTerminal && env['TERM'] !== 'dumb';
+}
+
+export function openOutput(env: Environment): Output {
+  const { stdout, stderr } = process;
+  const isTerminal = stdout.isTTY;
+  // A reader that has seen enough (`| head`) is no error.
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  return {
+    isTerminal,
+    color: pc.createColors(wantsColor(env, isTerminal)),
+    width: () => stdout.columns ?? 80,
+    height: () => stdout.rows ?? 24,
+    line: (text) => void stdout.write(`${text}\n`),
+    bytes: (bytes) => new Promise((resolve) => stdout.write(bytes, () => resolve())),
+    json: (value) => void stdout.write(`${JSON.stringify(value, null, isTerminal ? 2 : undefined)}\n`),
+    note: (text) => void stderr.write(`${text}\n`),
+  };
+}
+
+/** A table for a terminal: columns as wide as their widest cell, the last one cut at the terminal's edge. Cells are shown as plain text. */
+export function renderTable(
+  rows: readonly (readonly string[])[],
+  options: { readonly width: number | null },
+): readonly string[] {
+  const visible = rows.map((row) => row.map(renderVisible));
+  const widths = (visible[0] ?? []).map((_, column) =>
+    Math.max(...visible.map((row) => cellWidth(row[column] ?? ''))),
+  );
+  return visible.map((row) => {
+    const cells = row.map((cell, column) =>
+      column === row.length - 1
+        ? cell
+        : cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - cellWidth(cell))),
+    );
+    const line = cells.join('  ').trimEnd();
+    return options.width === null ? line : cutToWidth(line, options.width);
+  });
+}
+
+/** East Asian wide characters and emoji take two columns (Unicode UAX #11, the common ranges); combining marks none. */
+const WIDE =
+  /[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97F\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1FAFF}\u{20000}-\u{3FFFD}]/u;
+
+function characterWidth(character: string): number {
+  if (/^\p{M}/u.test(character)) return 0;
+  return WIDE.test(character) ? 2 : 1;
+}
+
+export function cellWidth(text: string): number {
+  let width = 0;
+  for (const character of text) width += characterWidth(character);
+  return width;
+}
+
+/** Cuts a line without colours at a number of columns, with `…` as the last one. */
+export function cutToWidth(text: string, columns: number): string {
+  if (cellWidth(text) <= columns) return text;
+  let cut = '';
+  let width = 0;
+  for (const character of text) {
+    width += characterWidth(character);
+    if (width > columns - 1) break;
+    cut += character;
+  }
+  return `${cut}…`;
+}

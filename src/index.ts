@@ -1,0 +1,21 @@
+/** The library: `import { openPhasr } from 'phasr'`. */
+
+export { type Phasr, type OpenOptions, listAgents, openPhasr } from './phasr.ts';
+export { PhasrError, type ErrorCode, type ErrorKind } from './base/errors.ts';
+export type { Oid } from './base/oid.ts';
+export { parseTaskId, type TaskId } from './task/names.ts';
+export type { Changes, MergeStrategy, RecordedEvent, RunOutcome, TaskEvent } from './task/event.ts';
+export type { Run, Task, TaskPhase } from './task/task.ts';
+export type { StateName, TaskState } from './task/state.ts';
+export type { Refusal, RefusalReason } from './task/decide.ts';
+export type { FoundAgent } from './operations/agents.ts';
+export type { TaskDiff } from './operations/diff.ts';
+export type { FileChange } from './git/diff.ts';
+export type { DiscardOutcome } from './operations/discard.ts';
+export type { TaskDetails, TaskView } from './operations/inspect.ts';
+export type { Launched, LaunchRequest } from './operations/launch.ts';
+export type { LogPiece, LogRequest } from './operations/logs.ts';
+export type { MergeOutcome, MergeRequest } from './operations/merge.ts';
+export type { ResumeOutcome, ResumeRequest } from './operations/resume.ts';
+export type { StopOutcome } from './operations/stop.ts';
+export type { WaitOptions, WaitOutcome } from './operations/wait.ts';

@@ -1,0 +1,74 @@
+/** What a task has changed: base commit against its files as they are now, committed or not. */
+
+import { branchRef, type Oid } from '../base/oid.ts';
+import { PhasrError } from '../base/errors.ts';
+import { captureTree, findWorktree } from '../git/clean-room.ts';
+import { type FileChange, listFileChanges, streamPatch } from '../git/diff.ts';
+import { readRefAsText } from '../git/refs.ts';
+import type { GitPlace } from '../git/git.ts';
+import type { Streaming } from '../process/spawn.ts';
+import { readTree } from '../git/commit.ts';
+import type { TaskId } from '../task/names.ts';
+import { isLive } from '../task/decide.ts';
+import type { Task } from '../task/task.ts';
+import { findStat } from '../git/files.ts';
+import { type Context, dirsOf, objectsOf, requireTask, roomOf, userRepository } from './context.ts';
+import { syncTask } from './sync.ts';
+
+/** A fixed pair of trees: what is shown later is what was looked at now. */
+export type TaskDiff = {
+  readonly task: Task;
+  readonly from: Oid;
+  /** The tree that a merge would land. */
+  readonly tree: Oid;
+  /** False while the agent works: the files were caught in motion. */
+  readonly isFinal: boolean;
+  /** Git's words on files that could not be read; null when all could. */
+  readonly incomplete: string | null;
+  readonly files: (paths: readonly string[]) => Promise<readonly FileChange[]>;
+  readonly patch: (paths: readonly string[], options: { readonly binary: boolean }) => Streaming;
+};
+
+/** Looks at a task's changes. The worktree and its index stay untouched. */
+export async function diffTask(context: Context, id: TaskId): Promise<TaskDiff> {
+  const task = await syncTask(context, requireTask(context, id));
+  const { tree, incomplete, place } = await lookAt(context, task);
+  const range = { from: task.base.oid, to: tree };
+  return {
+    task,
+    from: task.base.oid,
+    tree,
+    isFinal: !isLive(task.phase),
+    incomplete,
+    files: (paths) => listFileChanges(place, { ...range, paths }),
+    patch: (paths, options) => streamPatch(place, { ...range, paths }, options),
+  };
+}
+
+type Look = { readonly tree: Oid; readonly incomplete: string | null; readonly place: GitPlace };
+
+async function lookAt(context: Context, task: Task): Promise<Look> {
+  const presence = task.directory === null ? 'gone' : findWorktree(task.worktreePath, task.directory);
+  if (presence === 'replaced') {
+    throw new PhasrError(
+      'worktree-broken',
+      `${task.worktreePath} is no longer the worktree that Phasr made for task ${task.id}`,
+      {
+        hint: 'Something else stands in its place. Move it away; what was committed is on the task branch.',
+      },
+    );
+  }
+  if (presence === 'present') {
+    const place = roomOf(context, task);
+    const captured = await captureTree(place, task.base.oid, { keepIndex: !isLive(task.phase) });
+    return { tree: captured.tree, incomplete: captured.incomplete, place: objectsOf(context, task) };
+  }
+  // The worktree is gone: what was committed, or kept when the task was merged or discarded.
+  const place =
+    findStat(dirsOf(context, task).cleanDir) === undefined
+      ? userRepository(context)
+      : objectsOf(context, task);
+  const branch = readRefAsText(context.repository.commonDir, branchRef(task.branch));
+  const commit = task.head?.oid ?? branch ?? task.base.oid;
+  return { tree: await readTree(place, commit), incomplete: null, place };
+}

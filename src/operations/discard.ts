@@ -1,0 +1,33 @@
+/** Gives a task up on purpose. Its work stays findable in `refs/phasr/trash/<id>`. */
+
+import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
+import type { TaskId } from '../task/names.ts';
+import type { Task } from '../task/task.ts';
+import { finishCleanup } from './cleanup.ts';
+import { type Context, isRefusal, record, requireTask, takeClaim, taskClaim } from './context.ts';
+
+export type DiscardOutcome = { readonly kind: 'discarded'; readonly task: Task } | Refusal;
+
+/** Discards one task. Refuses while its run lives. Instant, whatever the size of the worktree. */
+export async function discardTask(context: Context, id: TaskId): Promise<DiscardOutcome> {
+  const release = await takeClaim(context, taskClaim(id));
+  if (release === undefined) {
+    const task = requireTask(context, id);
+    return (
+      findRefusal(task, 'discard') ??
+      refuse('still-running', `another phasr process is at task ${id}`, { hint: 'Try again.' })
+    );
+  }
+  try {
+    const discarded = record(
+      context,
+      id,
+      (task) => findRefusal(task, 'discard') ?? [{ type: 'task.discarded' }],
+    );
+    if (isRefusal(discarded)) return discarded;
+    await finishCleanup(context, discarded);
+    return { kind: 'discarded', task: requireTask(context, id) };
+  } finally {
+    release();
+  }
+}

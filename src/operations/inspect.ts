@@ -1,0 +1,67 @@
+/** Looks at tasks: their states with evidence, for lists and single views. */
+
+import { existsSync } from 'node:fs';
+import { isAlive } from '../process/table.ts';
+import { countUncommitted } from '../git/status.ts';
+import { runPaths } from '../store/paths.ts';
+import { readLastLine, transcriptBytes } from '../store/transcript.ts';
+import type { RecordedEvent } from '../task/event.ts';
+import type { TaskId } from '../task/names.ts';
+import { describeState, type TaskState } from '../task/state.ts';
+import { latestRun, type Task } from '../task/task.ts';
+import { type Context, requireTask } from './context.ts';
+import { syncTask } from './sync.ts';
+
+/** A task with its state as of now. */
+export type TaskView = { readonly task: Task; readonly state: TaskState };
+
+/** All tasks, or those that are not yet merged or discarded. The process table is asked about each running one. */
+export async function listTasks(context: Context, which: 'all' | 'open'): Promise<readonly TaskView[]> {
+  return Promise.all(context.store.list(which).map((task) => viewTask(context, task)));
+}
+
+export async function viewTask(context: Context, task: Task): Promise<TaskView> {
+  const { process } = latestRun(task);
+  const isRunning = task.phase.kind === 'running' && process !== null;
+  const liveness = isRunning ? ((await isAlive(process)) ? 'alive' : 'gone') : 'not asked';
+  return { task, state: describeState(task, liveness, context.clock.nowMs()) };
+}
+
+/** Everything about one task. */
+export type TaskDetails = TaskView & {
+  readonly history: readonly RecordedEvent[];
+  readonly worktreeExists: boolean;
+  readonly transcriptBytes: number;
+  readonly transcriptPath: string;
+};
+
+/** Brings the task branch up to date with the agent's commits first. */
+export async function showTask(context: Context, id: TaskId): Promise<TaskDetails> {
+  const task = await syncTask(context, requireTask(context, id));
+  const { output } = runPaths(context.paths, id, latestRun(task).run);
+  return {
+    ...(await viewTask(context, task)),
+    history: context.store.history(id),
+    worktreeExists: existsSync(task.worktreePath),
+    transcriptBytes: transcriptBytes(output),
+    transcriptPath: output,
+  };
+}
+
+/** What a task's latest run printed last, for one-line views; empty when nothing. */
+export function readLastOutput(context: Context, task: Task): string {
+  return readLastLine(runPaths(context.paths, task.id, latestRun(task).run).output);
+}
+
+/** How many files of the person's own worktree are not committed and so are not part of a new task; 0 in a bare repository. */
+export async function countLeftBehind(context: Context): Promise<number> {
+  const { worktreeRoot, gitDir } = context.repository;
+  if (worktreeRoot === null) return 0;
+  return countUncommitted({
+    cwd: worktreeRoot,
+    gitDir,
+    workTree: worktreeRoot,
+    variables: {},
+    inherited: context.env,
+  });
+}

@@ -1,0 +1,279 @@
+/** Launches tasks: decides everything while the person looks, writes the intent down, and puts the runs into the line. */
+
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { constants as fsConstants, accessSync } from 'node:fs';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import slugify from '@sindresorhus/slugify';
+import { ARGUMENT_BYTES_MAX, commandWithPrompt, MARKER_NAME, takesPromptArgument } from '../agent/command.ts';
+import { PhasrError } from '../base/errors.ts';
+import { branchRef, type Oid } from '../base/oid.ts';
+import { renderVisible } from '../base/text.ts';
+import { requireIdentity } from '../git/commit.ts';
+import { listSettings } from '../git/config.ts';
+import type { GitPlace } from '../git/git.ts';
+import { changeRefs, listRefNames, type RefChange } from '../git/refs.ts';
+import { findBranchNamed, findCommit, readHead, requireGitVersion } from '../git/repository.ts';
+import { writeWhole } from '../store/files.ts';
+import { runPaths, worktreesDirectory } from '../store/paths.ts';
+import type { TaskEvent } from '../task/event.ts';
+import {
+  baseRef,
+  highestTaskId,
+  slugFromTitle,
+  taskBranch,
+  taskDirectoryName,
+  type TaskId,
+  titleFromPrompt,
+} from '../task/names.ts';
+import { latestRun, type Task } from '../task/task.ts';
+import { type Context, recordFacts, userRepository } from './context.ts';
+import { startWaiting } from './dispatch.ts';
+
+export type LaunchRequest = {
+  readonly prompts: readonly { readonly prompt: string; readonly title: string | null }[];
+  /** Program and arguments of the agent; see {@link commandWithPrompt}. */
+  readonly command: readonly string[];
+  /** A branch, tag or commit; null means HEAD of the worktree the person stands in. */
+  readonly base: string | null;
+  readonly timeoutMs: number | null;
+  /** Sets how many runs may go on at once, for all terminals of the user from now on; null leaves it. */
+  readonly jobs: number | null;
+};
+
+export type Launched = {
+  readonly tasks: readonly Task[];
+  readonly base: { readonly oid: Oid; readonly name: string };
+};
+
+/** More prompts than this in one call are a mistake (a glob, a loop). */
+const PROMPTS_MAX = 500;
+
+/**
+ * Launches one task for each prompt. Returns as soon as they are recorded and the first have been started.
+ * Throws, with nothing created, when the repository, the base, the agent or a prompt cannot be used.
+ */
+export async function launchTasks(context: Context, request: LaunchRequest): Promise<Launched> {
+  requireOutsideTasks(context);
+  const place = userRepository(context);
+  const command = resolveProgram(context, request.command);
+  requirePrompts(request, command);
+  const [base, names, , checkedGit] = await Promise.all([
+    resolveBase(context, request.base),
+    listRefNames(place, ['refs/heads/phasr', 'refs/phasr']),
+    requireIdentityHere(context),
+    requireGit(context),
+  ]);
+  requireFreeNamespace(names);
+  if (request.jobs !== null) context.places().writeJobs(request.jobs);
+
+  const worktrees = worktreesDirectory(context.user, context.repository.commonDir);
+  const drafts = request.prompts.map(({ prompt, title }) => (id: TaskId): readonly TaskEvent[] => {
+    const named = title ?? titleFromPrompt(prompt);
+    const slug = slugFromTitle(slugify(named));
+    return [
+      {
+        type: 'task.launched',
+        title: named,
+        slug,
+        branch: taskBranch(id, slug),
+        base: { oid: base.oid, name: base.name },
+        target: base.target,
+        worktreePath: join(worktrees, taskDirectoryName(id, slug)),
+        launchGitDir: context.repository.gitDir,
+      },
+      { type: 'run.requested', run: 1, prompt, command, timeoutMs: request.timeoutMs },
+    ];
+  });
+  const idMin = Math.max(highestTaskId(names), highestTaskIdOnDisk(context)) + 1;
+  const tasks = context.store.create(drafts, { idMin, nowMs: context.clock.nowMs() });
+  if (checkedGit !== undefined) context.store.writeFact('git', checkedGit);
+  const ready = await makeBranches(context, place, tasks);
+  for (const task of ready) enqueueRun(context, task);
+  await startWaiting(context);
+  return { tasks: ready, base: { oid: base.oid, name: base.name } };
+}
+
+/** Writes down what a run needs from this terminal, and puts it into the line. */
+export function enqueueRun(context: Context, task: Task): void {
+  const { run } = latestRun(task);
+  const { commonDir } = context.repository;
+  const env = Object.fromEntries(Object.entries(context.env).filter(([name]) => name !== MARKER_NAME));
+  const { environment } = runPaths(context.paths, task.id, run);
+  // After a crash the run keeps what its own terminal has written down.
+  if (!existsSync(environment)) writeWhole(environment, JSON.stringify(env));
+  context.places().enqueue({ commonDir, task: task.id, run });
+}
+
+/** Branch and base ref of all tasks in one transaction. If it fails, the tasks are recorded as failed and nothing of them exists. */
+async function makeBranches(
+  context: Context,
+  place: GitPlace,
+  tasks: readonly Task[],
+): Promise<readonly Task[]> {
+  const changes = tasks.flatMap((task): RefChange[] => [
+    { name: branchRef(task.branch), expected: null, to: task.base.oid },
+    { name: baseRef(task.id), expected: null, to: task.base.oid },
+  ]);
+  try {
+    const changed = await changeRefs(place, changes, 'launch');
+    if (changed === 'moved')
+      throw new PhasrError('busy', 'a branch of that name has just been made by somebody else', {
+        hint: 'Try again.',
+      });
+  } catch (error) {
+    const message = `no branch: ${error instanceof Error ? error.message : String(error)}`;
+    for (const task of tasks)
+      recordFacts(context, task.id, () => [{ type: 'worktree.failed', run: 1, message }]);
+    throw error;
+  }
+  return tasks.map((task) => recordFacts(context, task.id, () => [{ type: 'branch.created' }]));
+}
+
+function requireOutsideTasks(context: Context): void {
+  if (context.currentTask === null) return;
+  throw new PhasrError('inside-a-task', `this directory is the worktree of task ${context.currentTask}`, {
+    hint: `Launch tasks from your own checkout; to go on with this task: phasr resume ${context.currentTask}`,
+  });
+}
+
+function requirePrompts({ prompts }: LaunchRequest, command: readonly string[]): void {
+  const unusable = (message: string, hint: string): never => {
+    throw new PhasrError('prompt-unusable', message, { hint });
+  };
+  if (prompts.length === 0) unusable('no prompt was given', 'phasr run "what to do" -- your-agent');
+  if (prompts.length > PROMPTS_MAX)
+    unusable(`${prompts.length} prompts are more than ${PROMPTS_MAX}`, 'Launch them in several calls.');
+  for (const { prompt, title } of prompts) {
+    if (prompt.trim() === '') unusable('a prompt is empty', 'Give each task something to do.');
+    if (`${prompt}${title ?? ''}`.includes('\0'))
+      unusable('a prompt contains a NUL character', 'Remove it; no program could get it as an argument.');
+    if (title !== null && title.trim() === '')
+      unusable('a title is empty', 'Leave --title away to have one made from the prompt.');
+    const longest = Math.max(
+      0,
+      ...commandWithPrompt(command, prompt).map((argument) => Buffer.byteLength(argument)),
+    );
+    if (takesPromptArgument(command) && longest > ARGUMENT_BYTES_MAX) {
+      unusable(
+        `the prompt "${renderVisible(titleFromPrompt(prompt))}" is too long for an argument`,
+        'Leave {prompt} away and let the agent read the file named in PHASR_PROMPT_FILE.',
+      );
+    }
+  }
+}
+
+/**
+ * The command with its program as an absolute path: what the person means is what he sees from where he stands, while the agent will
+ * stand in its worktree.
+ */
+function resolveProgram(context: Context, command: readonly string[]): readonly string[] {
+  const [program, ...args] = command;
+  if (program === undefined || program === '') {
+    throw new PhasrError('agent-missing', 'no agent was given', {
+      hint: 'Put its command after --, as in: phasr run "fix the typo" -- ./my-agent.sh   (phasr agents lists known ones)',
+    });
+  }
+  const candidates = /[\\/]/.test(program)
+    ? [resolve(context.repository.startDirectory, program)]
+    : (context.env['PATH'] ?? '')
+        .split(delimiter)
+        .filter(isAbsolute)
+        .map((directory) => join(directory, program));
+  const found = candidates.find(isExecutable);
+  if (found !== undefined) return [found, ...args];
+  const exists = candidates.find((candidate) => existsSync(candidate) && statSync(candidate).isFile());
+  throw new PhasrError(
+    'agent-not-found',
+    exists === undefined
+      ? `there is no program ${renderVisible(program)}`
+      : `${renderVisible(program)} is not executable`,
+    {
+      hint:
+        exists === undefined
+          ? 'Check its name and path. Known agents: phasr agents'
+          : `chmod +x ${renderVisible(program)}`,
+    },
+  );
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, fsConstants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    // Safe to ignore: no such program is the answer.
+    return false;
+  }
+}
+
+/** Asks git for its version once per repository and git program. Gives what to remember it by, undefined when it is remembered already. */
+async function requireGit(context: Context): Promise<string | undefined> {
+  const { env, repository, store } = context;
+  const path = (env['PATH'] ?? '')
+    .split(delimiter)
+    .filter(isAbsolute)
+    .map((directory) => join(directory, 'git'))
+    .find(isExecutable);
+  const stat = path === undefined ? undefined : statSync(path);
+  const key = `${path ?? ''} ${stat?.mtimeMs ?? 0} ${stat?.size ?? 0}`;
+  if (store.readFact('git') === key) return undefined;
+  await requireGitVersion(repository.startDirectory, env);
+  return key;
+}
+
+async function requireIdentityHere(context: Context): Promise<void> {
+  const place: GitPlace = { ...userRepository(context), gitDir: context.repository.gitDir };
+  await requireIdentity(place, await listSettings(place));
+}
+
+type Base = { readonly oid: Oid; readonly name: string; readonly target: string | null };
+
+/** Resolves the base to an oid, once; and finds the branch that a merge would go to: the base if it is a local branch, else the one the person is on. */
+async function resolveBase(context: Context, named: string | null): Promise<Base> {
+  const place: GitPlace = { ...userRepository(context), gitDir: context.repository.gitDir };
+  const head = readHead(context.repository.gitDir);
+  const current = head !== undefined && 'branch' in head ? head.branch : null;
+  const oid = await findCommit(place, named ?? 'HEAD');
+  if (oid === undefined && named === null) {
+    throw new PhasrError(
+      'no-commits',
+      'this repository has no commit yet, so there is nothing to start from',
+      {
+        hint: 'git add -A && git commit -m "first commit"',
+      },
+    );
+  }
+  if (oid === undefined) {
+    throw new PhasrError('base-not-found', `${renderVisible(named ?? '')} is no commit, branch or tag here`, {
+      hint: 'See what there is: git branch -a',
+    });
+  }
+  if (named === null) return { oid, name: current ?? 'detached HEAD', target: current };
+  return { oid, name: named, target: (await findBranchNamed(place, named)) ?? current };
+}
+
+/** git cannot have a branch `phasr` beside branches `phasr/…`. */
+function requireFreeNamespace(names: readonly string[]): void {
+  if (!names.includes('refs/heads/phasr')) return;
+  throw new PhasrError(
+    'branch-name-blocked',
+    'a branch named "phasr" stands in the way of branches named phasr/task-…',
+    {
+      hint: 'Rename it: git branch -m phasr phasr-old',
+    },
+  );
+}
+
+/** Ids whose remains are still there although the database has forgotten them must not be used again. */
+function highestTaskIdOnDisk(context: Context): number {
+  const { commonDir } = context.repository;
+  const ids = [
+    ...listNames(join(commonDir, 'worktrees')).map((name) => /^phasr-(\d{1,9})$/.exec(name)?.[1]),
+    ...listNames(context.paths.tasksDir).map((name) => /^\d{1,9}$/.exec(name)?.[0]),
+  ];
+  return Math.max(0, ...ids.map((id) => Number(id ?? 0)));
+}
+
+function listNames(directory: string): readonly string[] {
+  return existsSync(directory) ? readdirSync(directory) : [];
+}

@@ -1,0 +1,349 @@
+/**
+ * Puts a task's head into its target branch (design §6): made in the object database, moved by compare-and-swap, the files of a worktree that has the target checked out
+ * following; written down first, so that it can be finished after a kill at any point.
+ */
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { assertNever } from '../base/errors.ts';
+import { branchRef, type Oid } from '../base/oid.ts';
+import { renderVisible } from '../base/text.ts';
+import { isAncestor, wantsSigning } from '../git/commit.ts';
+import { listSettings, settingValue } from '../git/config.ts';
+import type { GitPlace } from '../git/git.ts';
+import { findObstacles, finishFollowing, followMove } from '../git/land.ts';
+import { type Candidate, makeCandidate } from '../git/merge.ts';
+import { changeRefs, readRefAsText, readRefs } from '../git/refs.ts';
+import { worktreePlace } from '../git/repository.ts';
+import { transferCommits } from '../git/transfer.ts';
+import { findGitDir, findUnfinished, listWorktrees } from '../git/worktree.ts';
+import { withMutex } from '../store/mutex.ts';
+import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
+import type { MergeIntent, MergeStrategy } from '../task/event.ts';
+import { renderMergeMessage, renderTaskMessage } from '../task/message.ts';
+import type { TaskId } from '../task/names.ts';
+import { agentName, latestRun, type Task } from '../task/task.ts';
+import { finishCleanup } from './cleanup.ts';
+import { commitTask } from './commit.ts';
+import {
+  type Context,
+  isRefusal,
+  objectsOf,
+  record,
+  recordFacts,
+  requireTask,
+  takeClaim,
+  taskClaim,
+  userRepository,
+} from './context.ts';
+
+export type MergeRequest = {
+  readonly strategy: MergeStrategy;
+  /** Null: the task's own target branch. */
+  readonly into: string | null;
+};
+
+export type MergeOutcome =
+  | {
+      readonly kind: 'merged';
+      readonly task: Task;
+      readonly target: string;
+      readonly commit: Oid;
+      /** The worktree whose files followed; null when the target is checked out nowhere. */
+      readonly worktree: string | null;
+      /** Hooks of the repository that git would have run and Phasr did not. */
+      readonly hooksNotRun: readonly string[];
+    }
+  | Refusal;
+
+/** Merges one task and takes its worktree away. A refusal has moved no ref and changed no file of anybody. */
+export async function mergeTask(context: Context, id: TaskId, request: MergeRequest): Promise<MergeOutcome> {
+  const release = await takeClaim(context, taskClaim(id));
+  if (release === undefined) {
+    const task = requireTask(context, id);
+    return (
+      findRefusal(task, 'merge') ??
+      refuse('being-merged', `another phasr process is at task ${id}`, { hint: 'Try again.' })
+    );
+  }
+  try {
+    const task = requireTask(context, id);
+    const refusal = findRefusal(task, 'merge') ?? withoutWork(task);
+    if (refusal !== undefined) return refusal;
+    const committed = await commitForMerge(context, task);
+    if ('kind' in committed) return committed;
+    const landed = await withMutex(context.paths.mutex, context.clock, () =>
+      land(context, committed, request),
+    );
+    if (landed.kind === 'merged') await finishCleanup(context, landed.task);
+    return landed.kind === 'merged' ? { ...landed, task: requireTask(context, id) } : landed;
+  } finally {
+    release();
+  }
+}
+
+function withoutWork(task: Task): Refusal | undefined {
+  if (task.directory !== null || task.head !== null) return undefined;
+  return refuse('no-worktree', `task ${task.id} never got a worktree, so there is nothing to merge`, {
+    hint: `phasr resume ${task.id}   or   phasr discard ${task.id}`,
+  });
+}
+
+/** What lies in the worktree is what gets merged, also what a person has changed there by hand since. */
+async function commitForMerge(context: Context, task: Task): Promise<Task | Refusal> {
+  await commitTask(context, task);
+  const now = requireTask(context, task.id);
+  if (now.head !== null && now.head.oid !== now.base.oid) return now;
+  return refuse('nothing-to-merge', `task ${task.id} changed nothing`, { hint: `phasr discard ${task.id}` });
+}
+
+type Target = { readonly branch: string; readonly oid: Oid; readonly worktree: MergeIntent['worktree'] };
+
+async function land(context: Context, task: Task, request: MergeRequest): Promise<MergeOutcome> {
+  const target = await findTarget(context, task, request.into);
+  if ('kind' in target) return target;
+  const head = task.head?.oid;
+  if (head === undefined) throw new Error(`task ${task.id} has no head`);
+  const settings = await listSettings(userRepository(context));
+  const candidate = await makeCandidate(mergeRoom(context, task, target), {
+    strategy: request.strategy,
+    target: target.oid,
+    head,
+    base: task.base.oid,
+    message: mergeMessage(task, request.strategy, target.branch),
+    sign: wantsSigning(settings),
+    mayFastForward: settingValue(settings, 'merge.ff')?.toLowerCase() !== 'false',
+  });
+  if (candidate.kind !== 'candidate') return refuseCandidate(task, target, candidate);
+  const move = { from: target.oid, to: candidate.commit };
+  const arrived =
+    candidate.commit === head
+      ? null
+      : await transferCommits({
+          from: objectsOf(context, task),
+          to: userRepository(context),
+          tips: [move.to],
+          known: [move.from, head],
+        });
+  try {
+    const obstacle = target.worktree === null ? undefined : await findTargetObstacle(context, target, move);
+    if (obstacle !== undefined) return obstacle;
+    const { strategy } = request;
+    const intent: MergeIntent = {
+      strategy,
+      target: target.branch,
+      head,
+      expected: move.from,
+      candidate: move.to,
+      worktree: target.worktree,
+    };
+    const started = record(
+      context,
+      task.id,
+      (now) => findRefusal(now, 'merge') ?? [{ type: 'merge.started', ...intent }],
+    );
+    if (isRefusal(started)) return started;
+    return await moveTarget(context, started, { intent, hooksNotRun: listHooks(settings, context) });
+  } finally {
+    arrived?.release();
+  }
+}
+
+/** Trees are merged in the task's clean room; attributes (`merge=union`) come from the worktree that has the target, as in git's own merge. */
+function mergeRoom(context: Context, task: Task, target: Target): GitPlace {
+  const room = objectsOf(context, task);
+  return target.worktree === null
+    ? room
+    : { ...room, cwd: target.worktree.path, workTree: target.worktree.path };
+}
+
+function mergeMessage(task: Task, strategy: MergeStrategy, target: string): string {
+  if (strategy === 'merge') return renderMergeMessage(task, target);
+  const run = latestRun(task);
+  return renderTaskMessage(task, {
+    run: run.run,
+    prompt: task.runs[0]?.prompt ?? run.prompt,
+    agent: agentName(run.command),
+  });
+}
+
+async function findTarget(context: Context, task: Task, into: string | null): Promise<Target | Refusal> {
+  const branch = into ?? task.target;
+  if (branch === null) {
+    return refuse('no-target', `task ${task.id} was launched from no branch, so it has no target`, {
+      hint: `phasr merge ${task.id} --into BRANCH`,
+    });
+  }
+  const place = userRepository(context);
+  const shown = renderVisible(branch);
+  const oid = isRefName(branch)
+    ? (await readRefs(place, [branchRef(branch)])).get(branchRef(branch))
+    : undefined;
+  if (oid === undefined) {
+    return refuse('target-missing', `there is no branch ${shown} to merge into`, {
+      hint: 'See the branches: git branch',
+    });
+  }
+  if (context.store.list('open').some((open) => open.branch === branch)) {
+    return refuse('target-is-a-task', `${shown} is the branch of a task that is not merged yet`, {
+      hint: 'Merge that one first, or choose another branch with --into.',
+    });
+  }
+  const holder = (await listWorktrees(place)).find(
+    (worktree) => !worktree.isBare && worktree.branch === branchRef(branch),
+  );
+  if (holder === undefined) return { branch, oid, worktree: null };
+  const gitDir = findGitDir(holder.path);
+  if (gitDir === undefined) {
+    return refuse(
+      'target-busy',
+      `${shown} is checked out in ${renderVisible(holder.path)}, which is not there`,
+      {
+        hint: 'If that worktree is gone for good: git worktree prune; then try again.',
+      },
+    );
+  }
+  return { branch, oid, worktree: { path: holder.path, gitDir } };
+}
+
+/** Good enough to ask git whether it exists: nothing that would be an option, a pattern or two names. */
+function isRefName(branch: string): boolean {
+  return branch !== '' && !/[\0-\x20~^:?*[\\\x7f]/.test(branch) && !branch.startsWith('-');
+}
+
+function refuseCandidate(
+  task: Task,
+  target: Target,
+  candidate: Exclude<Candidate, { kind: 'candidate' }>,
+): Refusal {
+  const into = renderVisible(target.branch);
+  switch (candidate.kind) {
+    case 'nothing':
+      return refuse('nothing-to-merge', `everything of task ${task.id} is in ${into} already`, {
+        hint: `phasr discard ${task.id}`,
+      });
+    case 'conflict':
+      return refuse('conflict', `task ${task.id} conflicts with ${into}`, {
+        hint: `Nothing was changed. Let the agent solve it: phasr resume ${task.id} "merge ${into} into this branch and resolve the conflicts"`,
+        paths: candidate.paths,
+      });
+    case 'has-merge-commits':
+      return refuse('has-merge-commits', `task ${task.id} contains merge commits, which cannot be rebased`, {
+        hint: `phasr merge ${task.id} --strategy merge   or   --strategy squash`,
+      });
+    case 'unrelated':
+      return refuse('unrelated-history', `task ${task.id} and ${into} have no commit in common`, {
+        hint: 'Choose another branch with --into.',
+      });
+    case 'signing-failed':
+      return refuse(
+        'signing-failed',
+        `the commit could not be signed: ${renderVisible(candidate.message.split('\n')[0] ?? '')}`,
+        {
+          hint: 'Unlock the key (commit.gpgSign is on), then try again. Nothing was changed.',
+        },
+      );
+    default:
+      return assertNever(candidate);
+  }
+}
+
+async function findTargetObstacle(
+  context: Context,
+  target: Target,
+  move: { from: Oid; to: Oid },
+): Promise<Refusal | undefined> {
+  if (target.worktree === null) return undefined;
+  const { path, gitDir } = target.worktree;
+  const unfinished = findUnfinished(gitDir);
+  const where = renderVisible(path);
+  if (unfinished !== undefined) {
+    return refuse('target-busy', `${where} is in the middle of a ${unfinished}`, {
+      hint: `Finish it there, or give it up: git ${unfinished} --abort`,
+    });
+  }
+  if (existsSync(join(gitDir, 'index.lock'))) {
+    return refuse('target-busy', `another git command is at work in ${where}`, {
+      hint: `Try again when it is done; if there is none, remove ${renderVisible(join(gitDir, 'index.lock'))}`,
+    });
+  }
+  const obstacles = await findObstacles(worktreePlace(target.worktree, context.env), move);
+  if (obstacles.kind === 'none') return undefined;
+  const paths = obstacles.kind === 'paths' ? obstacles.paths : [];
+  const what =
+    obstacles.kind === 'paths'
+      ? 'local changes are in the way'
+      : renderVisible(obstacles.message.split('\n')[0] ?? '');
+  return refuse('target-dirty', `${renderVisible(target.branch)} is checked out in ${where}, and ${what}`, {
+    hint: 'Commit or move them, then try again. Nothing was changed.',
+    paths,
+  });
+}
+
+async function moveTarget(
+  context: Context,
+  task: Task,
+  { intent, hooksNotRun }: { intent: MergeIntent; hooksNotRun: readonly string[] },
+): Promise<MergeOutcome> {
+  const place =
+    intent.worktree === null ? userRepository(context) : worktreePlace(intent.worktree, context.env);
+  const change = { name: branchRef(intent.target), expected: intent.expected, to: intent.candidate };
+  const moved = await changeRefs(place, [change], `merge task ${task.id}`).catch((error: unknown) => error);
+  if (moved !== 'changed') {
+    const reason =
+      moved === 'moved'
+        ? `${intent.target} was moved by somebody else`
+        : `${intent.target} could not be moved`;
+    recordFacts(context, task.id, () => [{ type: 'merge.refused', reason: `not merged: ${reason}` }]);
+    if (moved !== 'moved') throw moved;
+    return refuse('target-moved', reason, { hint: `Try again: phasr merge ${task.id}` });
+  }
+  if (intent.worktree !== null) await followMove(place, { from: intent.expected, to: intent.candidate });
+  const merged = recordFacts(context, task.id, () => [
+    { type: 'merge.completed', commit: intent.candidate, target: intent.target },
+  ]);
+  const { candidate: commit, target, worktree } = intent;
+  return { kind: 'merged', task: merged, target, commit, worktree: worktree?.path ?? null, hooksNotRun };
+}
+
+/** What a merge by git itself might have run here. */
+const MERGE_HOOKS = ['pre-merge-commit', 'commit-msg', 'post-merge'];
+
+function listHooks(settings: Awaited<ReturnType<typeof listSettings>>, context: Context): readonly string[] {
+  const directory = settingValue(settings, 'core.hookspath') ?? join(context.repository.commonDir, 'hooks');
+  return MERGE_HOOKS.filter((hook) => existsSync(join(directory, hook)));
+}
+
+/** Finishes a merge whose process has died: where the target moved, its worktree follows and the task is cleaned up; where it did not, nothing has happened. */
+export async function finishMerge(context: Context, task: Task): Promise<string> {
+  if (task.phase.kind !== 'merging') throw new Error(`task ${task.id} is not being merged`);
+  const intent = task.phase;
+  const outcome = await withMutex(context.paths.mutex, context.clock, async () => {
+    const place = userRepository(context);
+    const now = readRefAsText(place.commonDir, branchRef(intent.target));
+    const hasMoved = now !== undefined && (await isAncestor(place, intent.candidate, now));
+    if (!hasMoved) {
+      recordFacts(context, task.id, () => [
+        { type: 'merge.refused', reason: 'its merge was cut short before anything moved' },
+      ]);
+      return undefined;
+    }
+    // Somebody who has committed on top since then has looked after his files himself.
+    const mustFollow = intent.worktree !== null && now === intent.candidate;
+    const kept =
+      intent.worktree === null || !mustFollow
+        ? []
+        : await finishFollowing(worktreePlace(intent.worktree, context.env), {
+            from: intent.expected,
+            to: intent.candidate,
+          });
+    const merged = recordFacts(context, task.id, () => [
+      { type: 'merge.completed', commit: intent.candidate, target: intent.target },
+    ]);
+    return { merged, kept };
+  });
+  if (outcome === undefined) return 'its merge had been cut short before anything moved';
+  await finishCleanup(context, outcome.merged);
+  const edited = outcome.kept.length === 0 ? '' : `; your own changes stay in ${outcome.kept.join(', ')}`;
+  return `its merge into ${intent.target} was finished${edited}`;
+}

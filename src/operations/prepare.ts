@@ -1,0 +1,224 @@
+/**
+ * Makes a task's worktree (design §7, ADR 0004): private git dir, clean room, registration, files.
+ *
+ * Everything derives from the task's id, so doing it again after a crash is harmless: the agent has not been started, and what is there is thrown
+ * away first. Either all of it is there at the end, or none.
+ */
+
+import { randomBytes } from 'node:crypto';
+import {
+  accessSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
+import { PhasrError, systemCode } from '../base/errors.ts';
+import { checkOutBase, copyIndex, readWorktreeIdentity } from '../git/clean-room.ts';
+import { type Setting, settingValue } from '../git/config.ts';
+import { runGit } from '../git/git.ts';
+import { changeRefs, readRefs } from '../git/refs.ts';
+import {
+  gitFileText,
+  hooksPath,
+  readRepositoryFacts,
+  type RepositoryFacts,
+  type TaskDirs,
+  writeRegistration,
+  writeTaskDirs,
+} from '../git/task-dirs.ts';
+import { branchRef } from '../base/oid.ts';
+import { taskDirectory } from '../store/paths.ts';
+import { withMutex } from '../store/mutex.ts';
+import { baseRef, taskDirectoryName } from '../task/names.ts';
+import type { Task } from '../task/task.ts';
+import { type Context, dirsOf, recordFacts, roomOf, userRepository } from './context.ts';
+
+/**
+ * Makes the worktree and records `worktree.ready`.
+ * On failure nothing of it is left (branch, base ref, registration, git dirs, files), and the error passes through.
+ */
+export async function prepareWorktree(context: Context, task: Task): Promise<Task> {
+  const dirs = dirsOf(context, task);
+  try {
+    await clearPreparation(context, task, dirs);
+    await requireBranch(context, task);
+    const facts = await readRepositoryFacts(userRepository(context), {
+      launchGitDir: task.launchGitDir,
+      base: task.base.oid,
+    });
+    writeTaskDirs(dirs, facts, { branch: task.branch, base: task.base.oid });
+    mkdirSync(task.worktreePath, { recursive: true, mode: 0o777 });
+    writeFileSync(join(task.worktreePath, '.git'), gitFileText(dirs), { flag: 'wx' });
+    await register(context, task, dirs);
+    const mayFetch = settingValue(facts.settings, 'extensions.partialclone') !== undefined;
+    await checkOutBase(roomOf(context, task), task.base.oid, { mayFetch });
+    copyIndex(join(dirs.cleanDir, 'index'), join(dirs.privateAdminDir, 'index'));
+    copyIndex(join(dirs.cleanDir, 'index'), join(dirs.registrationDir, 'index'));
+    const warnings = await runPostCheckoutHook(context, task, facts);
+    const directory = readWorktreeIdentity(task.worktreePath);
+    return recordFacts(context, task.id, () => [{ type: 'worktree.ready', directory, warnings }]);
+  } catch (error) {
+    await rollBack(context, task, dirs);
+    throw error;
+  }
+}
+
+/** What an earlier attempt at this very preparation left; never anything an agent has worked in. */
+async function clearPreparation(context: Context, task: Task, dirs: TaskDirs): Promise<void> {
+  if (task.directory !== null) throw new Error(`task ${task.id} has a worktree already`);
+  requireOwnPath(task);
+  if (existsSync(dirs.registrationDir)) {
+    await withMutex(context.paths.mutex, context.clock, () =>
+      rm(dirs.registrationDir, { recursive: true, force: true }),
+    );
+  }
+  for (const path of [dirs.privateDir, dirs.cleanDir, task.worktreePath])
+    rmSync(path, { recursive: true, force: true });
+}
+
+/** The branch was made at launch; after a failed preparation or a crash it may be missing. */
+async function requireBranch(context: Context, task: Task): Promise<void> {
+  if (task.branchCreated) return;
+  const place = userRepository(context);
+  const names = [branchRef(task.branch), baseRef(task.id)] as const;
+  const found = await readRefs(place, names);
+  const missing = names.filter((name) => !found.has(name));
+  await changeRefs(
+    place,
+    missing.map((name) => ({ name, expected: null, to: task.base.oid })),
+    `launch task ${task.id}`,
+  );
+  recordFacts(context, task.id, () => [{ type: 'branch.created' }]);
+}
+
+/**
+ * Shows the worktree to the user's git. It is written aside and renamed into place, whole, so that no command of anybody ever sees it
+ * half made (a half-made one breaks `worktree list`, `branch` and `rev-list --all`: hazards §4.1).
+ */
+async function register(context: Context, task: Task, dirs: TaskDirs): Promise<void> {
+  const aside = join(taskDirectory(context.paths, task.id), 'registration');
+  rmSync(aside, { recursive: true, force: true });
+  writeRegistration(aside, task);
+  await withMutex(context.paths.mutex, context.clock, async () => {
+    for (let tries = 1; ; tries++) {
+      mkdirSync(dirname(dirs.registrationDir), { recursive: true });
+      try {
+        renameSync(aside, dirs.registrationDir);
+        return;
+      } catch (error) {
+        // git removes `worktrees/` with its last entry; it may have done so in between.
+        if (systemCode(error) !== 'ENOENT' || tries >= 20) throw error;
+        await context.clock.sleep(5);
+      }
+    }
+  });
+}
+
+/** A hook may install packages; after this it is ended and named in the warning. */
+const HOOK_TIMEOUT_MS = 30 * 60_000;
+
+/** Runs the user's `post-checkout` as `git worktree add` does; a failure is kept as a warning, the worktree is there all the same. */
+async function runPostCheckoutHook(
+  context: Context,
+  task: Task,
+  facts: RepositoryFacts,
+): Promise<readonly string[]> {
+  const configured = hooksPath(facts.settings, facts.commonDir);
+  if (!hasHook(configured.replace(/^~(?=\/)/, context.env['HOME'] ?? '~'), task.worktreePath, facts.settings))
+    return [];
+  const dirs = dirsOf(context, task);
+  const place = {
+    cwd: task.worktreePath,
+    gitDir: dirs.privateAdminDir,
+    workTree: task.worktreePath,
+    variables: {},
+    inherited: context.env,
+  };
+  const nullOid = '0'.repeat(task.base.oid.length);
+  const args = ['hook', 'run', '--ignore-missing', 'post-checkout', '--', nullOid, task.base.oid, '1'];
+  try {
+    const options = {
+      settings: [`core.hooksPath=${configured}`],
+      timeoutMs: HOOK_TIMEOUT_MS,
+      ok: [...Array(256).keys()],
+    };
+    const { exitCode, stderr } = await runGit(place, args, options);
+    return exitCode === 0
+      ? []
+      : [`the post-checkout hook failed (exit ${exitCode}): ${stderr.split('\n').at(-1) ?? ''}`];
+  } catch (error) {
+    return [`the post-checkout hook failed: ${error instanceof Error ? error.message : String(error)}`];
+  }
+}
+
+function hasHook(configured: string, worktreePath: string, settings: readonly Setting[]): boolean {
+  // Hooks from settings (git 2.54 and newer) have no file.
+  if (settings.some(({ key, value }) => /^hook\..*\.event$/.test(key) && value === 'post-checkout'))
+    return true;
+  const path = join(isAbsolute(configured) ? configured : join(worktreePath, configured), 'post-checkout');
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    // Safe to ignore: no such hook, or switched off by its mode, as in git.
+    return false;
+  }
+}
+
+/** Takes back everything that {@link prepareWorktree} made, the refs of the launch included. */
+async function rollBack(context: Context, task: Task, dirs: TaskDirs): Promise<void> {
+  const place = userRepository(context);
+  await withMutex(context.paths.mutex, context.clock, async () => {
+    rmSync(dirs.registrationDir, { recursive: true, force: true });
+    removeIfEmpty(dirname(dirs.registrationDir));
+    const names = [branchRef(task.branch), baseRef(task.id)] as const;
+    const found = await readRefs(place, names);
+    const ours = names.filter((name) => found.get(name) === task.base.oid);
+    await changeRefs(
+      place,
+      ours.map((name) => ({ name, expected: task.base.oid, to: null })),
+      `roll back task ${task.id}`,
+    );
+  });
+  // Renamed first: an observer sees the worktree or nothing, never half of it.
+  const doomed = `${task.worktreePath}.${randomBytes(4).toString('hex')}.failed`;
+  if (existsSync(task.worktreePath)) renameSync(task.worktreePath, doomed);
+  for (const path of [doomed, dirs.privateDir, dirs.cleanDir]) rmSync(path, { recursive: true, force: true });
+  removeIfEmpty(dirname(task.worktreePath));
+}
+
+/**
+ * Checks that a path may be removed as a task's worktree: it must have the very form that Phasr gives one.
+ * A record that was damaged or edited by hand must never make Phasr remove anything else.
+ */
+export function requireOwnPath(task: Pick<Task, 'id' | 'slug' | 'worktreePath'>): void {
+  const { worktreePath } = task;
+  const hasForm =
+    isAbsolute(worktreePath) &&
+    basename(worktreePath) === taskDirectoryName(task.id, task.slug) &&
+    basename(dirname(dirname(worktreePath))) === 'worktrees';
+  if (hasForm) return;
+  throw new PhasrError(
+    'worktree-broken',
+    `task ${task.id} names ${worktreePath}, which is no worktree of Phasr's`,
+    {
+      hint: 'Nothing was removed. The task record is damaged; the branch is safe in git.',
+      details: { worktreePath },
+    },
+  );
+}
+
+/** git keeps no empty `worktrees/` either. */
+export function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // Safe to ignore: it is not empty, or not there.
+  }
+}

@@ -1,0 +1,109 @@
+/**
+ * Makes the record agree with the world, at the start of every command: whoever went on with a task may have died at any point.
+ *
+ * Costs one query when nothing is wrong. Asks git and the process table and records facts; it never decides anything for a person.
+ */
+
+import { MARKER_NAME } from '../agent/command.ts';
+import { isAlive } from '../process/table.ts';
+import { listSweepable } from '../store/trash.ts';
+import { latestRun, type Task } from '../task/task.ts';
+import { finishCleanup, sweepClaim } from './cleanup.ts';
+import { type Context, isHolderAlive, takeClaim, taskClaim } from './context.ts';
+import { startHelper, startWaiting } from './dispatch.ts';
+import { enqueueRun } from './launch.ts';
+import { finishMerge } from './merge.ts';
+import { superviseTask } from './supervise.ts';
+
+/** What was found and is being put right, for people; nothing is empty. */
+export type Recovered = { readonly id: number; readonly what: string };
+
+/** Takes up what dead processes left. Inside a task it does nothing: an agent drives no tasks. */
+export async function recover(context: Context): Promise<readonly Recovered[]> {
+  if (context.env[MARKER_NAME] !== undefined) return [];
+  const recovered: Recovered[] = [];
+  let mustStart = false;
+  for (const task of context.store.list('active')) {
+    const holder = context.store.findClaim(taskClaim(task.id));
+    if (holder !== undefined && (await isHolderAlive(holder))) continue;
+    const what = await takeUp(context, task);
+    if (what === 'waits') mustStart = true;
+    else if (what !== undefined) recovered.push({ id: task.id, what });
+  }
+  if (mustStart) await startWaiting(context);
+  await startSweeper(context);
+  return recovered;
+}
+
+async function takeUp(context: Context, task: Task): Promise<string | undefined> {
+  switch (task.phase.kind) {
+    case 'queued':
+    case 'preparing':
+      return requeue(context, task);
+    case 'running':
+      return adopt(context, task);
+    case 'committing':
+      await superviseTask(context, task.id);
+      return task.trouble === null ? 'its work was committed, its supervisor having died' : undefined;
+    case 'merging':
+      return claimed(context, task, () => finishMerge(context, task));
+    case 'cleaning':
+      return claimed(context, task, () => finishCleanup(context, task));
+    case 'idle':
+    case 'merged':
+    case 'discarded':
+      return undefined;
+  }
+}
+
+function requeue(context: Context, task: Task): 'waits' {
+  const { commonDir } = context.repository;
+  const hasPlace = context
+    .places()
+    .list()
+    .some((place) => place.commonDir === commonDir && place.task === task.id);
+  // Whoever has just launched it is about to do that itself.
+  if (!hasPlace && context.clock.nowMs() - task.sinceMs > LAUNCH_MS) enqueueRun(context, task);
+  return 'waits';
+}
+
+/** From the record of a launch to the run's place in the line; a few milliseconds, more on a very busy machine. */
+const LAUNCH_MS = 3000;
+
+/** The agent outlives its supervisor: a new one follows it; when it has ended in the meantime, its end is recorded here and now. */
+async function adopt(context: Context, task: Task): Promise<string> {
+  const { process } = latestRun(task);
+  if (process !== null && (await isAlive(process))) {
+    const { commonDir } = context.repository;
+    const { run } = latestRun(task);
+    await startHelper(context, ['supervise', commonDir, String(task.id)], {
+      logDirectory: context.paths.phasrDir,
+    });
+    return `run ${run} goes on, under a new supervisor`;
+  }
+  await superviseTask(context, task.id);
+  return 'its run had ended, its supervisor having died';
+}
+
+async function claimed(
+  context: Context,
+  task: Task,
+  work: () => Promise<string>,
+): Promise<string | undefined> {
+  const release = await takeClaim(context, taskClaim(task.id));
+  if (release === undefined) return undefined;
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
+/** What cleanup took away is captured and deleted in the background; if that was cut short it starts again. */
+async function startSweeper(context: Context): Promise<void> {
+  const { trashDir, phasrDir } = context.paths;
+  if (listSweepable(trashDir).length === 0) return;
+  const holder = context.store.findClaim(sweepClaim);
+  if (holder !== undefined && (await isHolderAlive(holder))) return;
+  await startHelper(context, ['sweep', context.repository.commonDir], { logDirectory: phasrDir });
+}

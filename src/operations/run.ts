@@ -1,0 +1,134 @@
+/** Starts an agent, follows it to its end, stops it; and finds it again when the process that started it has died. */
+
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { MARKER_NAME, commandWithPrompt, taskVariables } from '../agent/command.ts';
+import { PhasrError } from '../base/errors.ts';
+import { agentGitEnvironment } from '../git/environment.ts';
+import type { ProcessIdentity } from '../base/identity.ts';
+import { readExitStatus, startAgent } from '../process/recorder.ts';
+import { findBelonging, stopBelonging } from '../process/stop.ts';
+import { isAlive } from '../process/table.ts';
+import { writeWhole } from '../store/files.ts';
+import { promptPath, type RunPaths, runPaths } from '../store/paths.ts';
+import { boundTranscript } from '../store/transcript.ts';
+import { judgeEnd } from '../task/outcome.ts';
+import { latestRun, type Task } from '../task/task.ts';
+import { type Context, recordFacts, requireTask } from './context.ts';
+
+/** How often the supervisor looks: at the transcript's size, at requests to stop, at the time limit. */
+const LOOK_EVERY_MS = 100;
+/** From SIGTERM to SIGKILL. `phasr stop` is to be over within 10 seconds. */
+const STOP_LIMITS = { graceMs: 4000, killMs: 4000 };
+/** What an agent leaves running gets less time: it has had the whole run. */
+const LEFT_BEHIND_LIMITS = { graceMs: 2000, killMs: 4000 };
+
+export type Following = { readonly task: Task; readonly exit: Promise<void> | null };
+
+/** Starts the agent of the task's latest run in its worktree and records that. */
+export async function startRun(context: Context, task: Task): Promise<Following> {
+  const run = latestRun(task);
+  if (run.marker === null) throw new Error('a run is started before it was prepared');
+  const paths = runPaths(context.paths, task.id, run.run);
+  const promptFile = promptPath(dirname(task.worktreePath), task.id, run.run);
+  writeWhole(promptFile, run.prompt);
+  mkdirSync(paths.directory, { recursive: true, mode: 0o700 });
+  const {
+    PWD: _pwd,
+    OLDPWD: _oldPwd,
+    ...userEnv
+  } = agentGitEnvironment(context.env, dirname(task.worktreePath));
+  const agent = await startAgent({
+    command: commandWithPrompt(run.command, run.prompt),
+    cwd: task.worktreePath,
+    env: {
+      ...userEnv,
+      ...taskVariables({
+        taskId: task.id,
+        branch: task.branch,
+        baseOid: task.base.oid,
+        worktreePath: task.worktreePath,
+        prompt: run.prompt,
+        promptPath: promptFile,
+        marker: run.marker,
+      }),
+    },
+    outputPath: paths.output,
+    exitPath: paths.exit,
+  });
+  return { task: recordStart(context, task, agent.process), exit: agent.exit };
+}
+
+function recordStart(context: Context, task: Task, process: ProcessIdentity): Task {
+  const { run } = latestRun(task);
+  return recordFacts(context, task.id, () => [{ type: 'run.started', run, process }]);
+}
+
+/**
+ * The agent of a prepared run that was started by a supervisor which died before it could say so: found by its marker, or by its
+ * exit file. Undefined when it was never started; starting it then is not starting it twice.
+ */
+export async function findStartedRun(context: Context, task: Task): Promise<Following | undefined> {
+  const run = latestRun(task);
+  if (run.marker === null) return undefined;
+  const nobody = { pid: 0, startedAt: 'unknown' };
+  const living = await findBelonging({ variable: `${MARKER_NAME}=${run.marker}`, recorder: nobody });
+  const recorder = living.find((row) => row.pid === row.sessionId) ?? living[0];
+  if (recorder !== undefined) return { task: recordStart(context, task, recorder), exit: null };
+  const status = readExitStatus(runPaths(context.paths, task.id, run.run).exit);
+  return status === undefined ? undefined : { task: recordStart(context, task, nobody), exit: null };
+}
+
+/** Follows the task's running agent to its end, ends what it leaves behind, and records the outcome. */
+export async function followRun(context: Context, following: Following): Promise<Task> {
+  let { task } = following;
+  const paths = runPaths(context.paths, task.id, latestRun(task).run);
+  const over = new AbortController();
+  void following.exit?.then(() => over.abort());
+  let lastEvent = -1;
+  for (;;) {
+    boundTranscript(paths.output);
+    const eventId = context.store.lastEventId();
+    if (eventId !== lastEvent) task = requireTask(context, task.id);
+    lastEvent = eventId;
+    const run = latestRun(task);
+    if (run.stop !== null || run.process === null || !(await isAlive(run.process))) break;
+    if (isOverTime(context, task)) {
+      task = recordFacts(context, task.id, () => [
+        { type: 'stop.requested', run: run.run, by: 'time limit' },
+      ]);
+      break;
+    }
+    await context.clock.sleep(LOOK_EVERY_MS, over.signal);
+  }
+  return endRun(context, task, paths);
+}
+
+function isOverTime(context: Context, task: Task): boolean {
+  const { timeoutMs, startedAtMs } = latestRun(task);
+  return timeoutMs !== null && startedAtMs !== null && context.clock.nowMs() - startedAtMs >= timeoutMs;
+}
+
+async function endRun(context: Context, task: Task, paths: RunPaths): Promise<Task> {
+  const run = latestRun(task);
+  const belonging = {
+    variable: `${MARKER_NAME}=${run.marker ?? ''}`,
+    recorder: run.process ?? { pid: 0, startedAt: 'unknown' },
+  };
+  const stopped = await stopBelonging(belonging, run.stop === null ? LEFT_BEHIND_LIMITS : STOP_LIMITS);
+  boundTranscript(paths.output);
+  const end = judgeEnd(run, readExitStatus(paths.exit));
+  const survivors = stopped.survivors.map(({ pid }) => pid);
+  const evidence =
+    survivors.length === 0 ? end.evidence : `${end.evidence}; could not end process ${survivors.join(', ')}`;
+  const leftBehind = run.stop === null ? stopped.ended : 0;
+  return recordFacts(context, task.id, () => [
+    { type: 'run.ended', run: run.run, ...end, evidence, leftBehind },
+  ]);
+}
+
+/** Why an agent could not be started, for the task's record. */
+export function describeFailure(error: unknown): string {
+  if (error instanceof PhasrError) return error.message;
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

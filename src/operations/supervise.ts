@@ -1,0 +1,128 @@
+/**
+ * Carries one run of a task from its place in the line to its committed work (design §3). Runs in a detached process of its own, or inside a
+ * command that finishes what a dead supervisor left. Every step can be the first one: it goes on from what is recorded.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { identityKey } from '../base/identity.ts';
+import { ownIdentity } from '../process/table.ts';
+import type { Environment } from '../process/spawn.ts';
+import { readPlainText } from '../store/files.ts';
+import { runPaths } from '../store/paths.ts';
+import { latestRun, type Task } from '../task/task.ts';
+import type { TaskId } from '../task/names.ts';
+import { commitTask } from './commit.ts';
+import { type Context, recordFacts, requireTask, takeClaim, taskClaim } from './context.ts';
+import { startWaiting } from './dispatch.ts';
+import { prepareWorktree } from './prepare.ts';
+import { describeFailure, findStartedRun, followRun, type Following, startRun } from './run.ts';
+
+/** Goes on with a task's run until a person's turn comes. Does nothing when a living process is at it already. */
+export async function superviseTask(context: Context, id: TaskId): Promise<void> {
+  const release = await takeClaim(context, taskClaim(id));
+  if (release === undefined) return;
+  const run = { commonDir: context.repository.commonDir, task: id as number };
+  try {
+    const task = requireTask(context, id);
+    const { environment } = runPaths(context.paths, id, latestRun(task).run);
+    await goOn({ ...context, env: readRunEnvironment(environment) ?? context.env }, task);
+  } finally {
+    context.places().leave(run);
+    release();
+    await startWaiting(context);
+  }
+}
+
+async function goOn(context: Context, first: Task): Promise<void> {
+  let task = first;
+  if (task.phase.kind === 'queued') task = prepareRun(context, task);
+  if (task.phase.kind === 'preparing') await holdPlace(context, task, null);
+  const following = await begin(context, task);
+  if (following !== undefined) {
+    await holdPlace(context, following.task, latestRun(following.task).process);
+    task = await followRun(context, following);
+  }
+  task = requireTask(context, task.id);
+  if (task.phase.kind === 'committing') await commitRun(context, task);
+}
+
+function prepareRun(context: Context, task: Task): Task {
+  const { run } = latestRun(task);
+  const marker = `${task.id}.${run}.${randomBytes(12).toString('hex')}`;
+  return recordFacts(context, task.id, (now) =>
+    now.phase.kind === 'queued' ? [{ type: 'run.prepared', run, marker }] : [],
+  );
+}
+
+async function holdPlace(
+  context: Context,
+  task: Task,
+  agent: { pid: number; startedAt: string } | null,
+): Promise<void> {
+  const place = {
+    commonDir: context.repository.commonDir,
+    task: task.id as number,
+    run: latestRun(task).run,
+  };
+  const holder = identityKey(await ownIdentity());
+  context.places().take(place, { holder, agent: agent === null ? null : identityKey(agent) });
+}
+
+/** The running agent: found, or started now; undefined when there is none to follow. */
+async function begin(context: Context, task: Task): Promise<Following | undefined> {
+  if (task.phase.kind === 'running') return { task, exit: null };
+  if (task.phase.kind !== 'preparing') return undefined;
+  const found = await findStartedRun(context, task);
+  if (found !== undefined) return found;
+  const paths = runPaths(context.paths, task.id, latestRun(task).run);
+  try {
+    const prepared = task.directory === null ? await prepareWorktree(context, task) : task;
+    const now = requireTask(context, prepared.id);
+    if (latestRun(now).stop !== null)
+      return endUnstarted(context, now, { outcome: 'stopped', evidence: 'stopped before it was started' });
+    return await startRun(context, now);
+  } catch (error) {
+    const now = requireTask(context, task.id);
+    const { run } = latestRun(now);
+    const message = describeFailure(error);
+    if (now.directory !== null)
+      return endUnstarted(context, now, { outcome: 'failed', evidence: `could not be started: ${message}` });
+    recordFacts(context, task.id, () => [
+      { type: 'worktree.failed', run, message: `no worktree: ${message}` },
+    ]);
+    return undefined;
+  } finally {
+    rmSync(paths.environment, { force: true });
+  }
+}
+
+function endUnstarted(
+  context: Context,
+  task: Task,
+  end: { readonly outcome: 'stopped' | 'failed'; readonly evidence: string },
+): undefined {
+  const { run } = latestRun(task);
+  recordFacts(context, task.id, () => [{ type: 'run.ended', run, ...end, exitCode: null, leftBehind: 0 }]);
+}
+
+async function commitRun(context: Context, task: Task): Promise<void> {
+  try {
+    await commitTask(context, task);
+  } catch (error) {
+    const message = `its work could not be committed: ${describeFailure(error)}`;
+    recordFacts(context, task.id, () => [{ type: 'commit.failed', message }]);
+  }
+}
+
+/** The environment of the terminal that asked for the run; undefined when it was used up or lost. */
+function readRunEnvironment(path: string): Environment | undefined {
+  const text = readPlainText(path);
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text) as Environment;
+  } catch {
+    // Safe to ignore: cut off by a crash; the present environment is used instead.
+    return undefined;
+  }
+}

@@ -1,0 +1,186 @@
+/** `openPhasr`: one repository, with every verb as a method. The only place that wires rooms together; it never prints and never exits. */
+
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import type { Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from './base/clock.ts';
+import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
+import { findAgents, type FoundAgent } from './operations/agents.ts';
+import type { Context } from './operations/context.ts';
+import { requireTask } from './operations/context.ts';
+import { diffTask, type TaskDiff } from './operations/diff.ts';
+import { discardTask, type DiscardOutcome } from './operations/discard.ts';
+import { readJobs } from './operations/dispatch.ts';
+import {
+  countLeftBehind,
+  listTasks,
+  readLastOutput,
+  showTask,
+  type TaskDetails,
+  type TaskView,
+  viewTask,
+} from './operations/inspect.ts';
+import { type Launched, type LaunchRequest, launchTasks } from './operations/launch.ts';
+import { type LogPiece, type LogRequest, readLogs } from './operations/logs.ts';
+import { type MergeOutcome, type MergeRequest, mergeTask } from './operations/merge.ts';
+import { pageOutput } from './operations/page.ts';
+import { recover, type Recovered } from './operations/recover.ts';
+import { type ResumeOutcome, type ResumeRequest, resumeTask } from './operations/resume.ts';
+import { type StopOutcome, stopTask } from './operations/stop.ts';
+import { superviseTask } from './operations/supervise.ts';
+import { sweepTrash } from './operations/sweep.ts';
+import { type WaitOptions, type WaitOutcome, waitForTasks } from './operations/wait.ts';
+import type { Environment } from './process/spawn.ts';
+import { repositoryPaths, userPaths } from './store/paths.ts';
+import { openPlaces, type Places } from './store/places.ts';
+import { openTaskStore } from './store/task-store.ts';
+import { asTaskId, type TaskId } from './task/names.ts';
+import type { Task } from './task/task.ts';
+
+export type OpenOptions = {
+  /** Any directory of the repository, one of its worktrees, or a task's worktree. */
+  readonly directory: string;
+  /** The environment for git and for agents; `process.env` when left out. */
+  readonly env?: Environment;
+};
+
+/**
+ * One repository's tasks. Verbs that a task's state does not admit answer with a refusal; failures throw {@link PhasrError}.
+ * Nothing is kept running by it: close it when done.
+ */
+export type Phasr = {
+  readonly repository: Repository;
+  /** The task in whose worktree `directory` is, if it is in one. */
+  readonly currentTask: TaskId | null;
+  readonly launch: (request: LaunchRequest) => Promise<Launched>;
+  readonly list: (which: 'all' | 'open') => Promise<readonly TaskView[]>;
+  readonly find: (id: TaskId) => Task;
+  readonly view: (task: Task) => Promise<TaskView>;
+  readonly show: (id: TaskId) => Promise<TaskDetails>;
+  readonly diff: (id: TaskId) => Promise<TaskDiff>;
+  readonly logs: (id: TaskId, request: LogRequest) => AsyncGenerator<LogPiece>;
+  readonly lastOutput: (task: Task) => string;
+  readonly wait: (ids: readonly TaskId[], options: WaitOptions) => Promise<WaitOutcome>;
+  readonly stop: (id: TaskId) => Promise<StopOutcome>;
+  readonly resume: (id: TaskId, request: ResumeRequest) => Promise<ResumeOutcome>;
+  readonly merge: (id: TaskId, request: MergeRequest) => Promise<MergeOutcome>;
+  readonly discard: (id: TaskId) => Promise<DiscardOutcome>;
+  /** Uncommitted files in the person's own worktree, which no task gets. */
+  readonly countLeftBehind: () => Promise<number>;
+  /** Feeds the person's pager on his terminal; false when he wants none. */
+  readonly page: (feed: (input: Writable) => Promise<void>) => Promise<boolean>;
+  /** How many runs may go on at once, for all terminals of the user. */
+  readonly jobs: () => number;
+  /** Takes up what dead processes left; done once by {@link openPhasr}. */
+  readonly recover: () => Promise<readonly Recovered[]>;
+  readonly close: () => void;
+};
+
+/** Opens the repository that a directory belongs to and takes up what dead processes left there. Throws `not-a-repository` and the like. */
+export async function openPhasr(options: OpenOptions): Promise<Phasr> {
+  const { context, close } = await openContext(options);
+  const phasr = verbsOf(context, close);
+  await phasr.recover();
+  return phasr;
+}
+
+/** Known agent programs, and where this machine has them. */
+export function listAgents(env: Environment = definedVariables(process.env)): readonly FoundAgent[] {
+  return findAgents(env);
+}
+
+/** The body of a supervisor process: carries a task's run to its end. */
+export async function supervise(commonDir: string, taskId: number): Promise<void> {
+  const { context, close } = contextOf(repositoryAt(commonDir), {
+    env: definedVariables(process.env),
+    currentTask: null,
+  });
+  await superviseTask(context, asTaskId(taskId)).finally(close);
+}
+
+/** The body of a sweeper process: empties the trash of a repository. */
+export async function sweep(commonDir: string): Promise<void> {
+  const { context, close } = contextOf(repositoryAt(commonDir), {
+    env: definedVariables(process.env),
+    currentTask: null,
+  });
+  await sweepTrash(context).finally(close);
+}
+
+function verbsOf(context: Context, close: () => void): Phasr {
+  return {
+    repository: context.repository,
+    currentTask: context.currentTask,
+    launch: (request) => launchTasks(context, request),
+    list: (which) => listTasks(context, which),
+    find: (id) => requireTask(context, id),
+    view: (task) => viewTask(context, task),
+    show: (id) => showTask(context, id),
+    diff: (id) => diffTask(context, id),
+    logs: (id, request) => readLogs(context, id, request),
+    lastOutput: (task) => readLastOutput(context, task),
+    wait: (ids, options) => waitForTasks(context, ids, options),
+    stop: (id) => stopTask(context, id),
+    resume: (id, request) => resumeTask(context, id, request),
+    merge: (id, request) => mergeTask(context, id, request),
+    discard: (id) => discardTask(context, id),
+    countLeftBehind: () => countLeftBehind(context),
+    page: (feed) => pageOutput(context, feed),
+    jobs: () => readJobs(context),
+    recover: () => recover(context),
+    close,
+  };
+}
+
+type Opened = { readonly context: Context; readonly close: () => void };
+
+async function openContext({ directory, env = definedVariables(process.env) }: OpenOptions): Promise<Opened> {
+  const found = await findRepository(directory, env);
+  const inside = findTaskWorktree(found);
+  // Launching from inside a task is refused by its git dir; everything else means the repository behind it.
+  const repository = inside === undefined ? found : { ...found, commonDir: inside.commonDir };
+  return contextOf(repository, { env, currentTask: inside === undefined ? null : asTaskId(inside.taskId) });
+}
+
+/** A background process knows its repository from whoever started it and asks git nothing. */
+function repositoryAt(commonDir: string): Repository {
+  return { commonDir, gitDir: commonDir, worktreeRoot: null, startDirectory: commonDir };
+}
+
+type Surroundings = Pick<Context, 'env' | 'currentTask'>;
+
+function contextOf(repository: Repository, { env, currentTask }: Surroundings): Opened {
+  const paths = repositoryPaths(repository.commonDir);
+  const user = userPaths(env, env['HOME'] ?? homedir());
+  const store = openTaskStore(paths.database);
+  let places: Places | undefined;
+  const context: Context = {
+    repository,
+    currentTask,
+    paths,
+    user,
+    store,
+    places: () => (places ??= openPlaces(user.places)),
+    clock: systemClock,
+    env,
+    helper: [process.execPath, helperPath()],
+  };
+  const close = (): void => {
+    store.close();
+    places?.close();
+  };
+  return { context, close };
+}
+
+/** The built program for helper processes: beside this file when built, in `dist` when run from source. */
+function helperPath(): string {
+  const beside = fileURLToPath(new URL('./helper.js', import.meta.url));
+  return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/helper.js', import.meta.url));
+}
+
+function definedVariables(env: NodeJS.ProcessEnv): Environment {
+  return Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
+}
