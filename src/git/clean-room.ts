@@ -21,6 +21,7 @@ import { join, resolve } from 'node:path';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
 import { decodeUtf8, splitBytes } from '../base/text.ts';
 import type { Environment } from '../process/spawn.ts';
+import { followAgentIndex } from './agent-index.ts';
 import { findStat, readPathFile, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
 import { readRefAsText } from './refs.ts';
@@ -110,12 +111,12 @@ const GITLINK_MODE = '160000';
  *
  * Changes only the clean room. Works on a copy of the clean room's index, so that captures at the same time do not meet; `keepIndex` makes the
  * copy the new one (only while no agent is writing: a file changed within the file system's clock tick of a capture would look unchanged).
- * Three git processes when there are no nested repositories.
+ * Three git processes when there are no nested repositories and the agent has not touched its index (`agentIndex`).
  */
 export async function captureTree(
   room: GitPlace,
   base: Oid,
-  options: { readonly keepIndex: boolean },
+  options: { readonly keepIndex: boolean; readonly agentIndex: string },
 ): Promise<Captured> {
   const { gitDir, workTree } = room;
   if (gitDir === null || workTree === null)
@@ -125,6 +126,7 @@ export async function captureTree(
   try {
     const place = { ...room, variables: { ...room.variables, GIT_INDEX_FILE: index } };
     const gitlinks = await knownGitlinks(place, gitDir);
+    await followAgentIndex(place, { agent: options.agentIndex, seed: join(gitDir, 'index') });
     const incomplete = await stageAll(place, { gitlinks, workTree });
     const tree = asOid((await runGit(place, ['write-tree'])).stdout.toString('latin1').trim());
     const changes = await compareTrees(room, base, tree);

@@ -5,7 +5,7 @@ import { type GitPlace, runGit } from './git.ts';
 /** One setting as git lists it. `value` is null for a key without `=` (which means true). */
 export type Setting = { readonly scope: string; readonly key: string; readonly value: string | null };
 
-/** All settings in force, in git's order. One git process. */
+/** The user's settings in force here, in git's order; without what Phasr itself sets on each call. One git process. */
 export async function listSettings(place: GitPlace): Promise<readonly Setting[]> {
   const { stdout } = await runGit(place, ['config', '-z', '--list', '--show-scope']);
   // Values may be in any encoding; latin1 keeps every byte.
@@ -20,7 +20,7 @@ export async function listSettings(place: GitPlace): Promise<readonly Setting[]>
       value: newline === -1 ? null : entry.slice(newline + 1),
     });
   }
-  return settings;
+  return settings.filter(({ scope }) => scope !== 'command');
 }
 
 /** The last value of a key, as git takes it; undefined when it is not set. Keys are lower case but for subsections. */

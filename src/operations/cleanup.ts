@@ -29,7 +29,7 @@ export async function finishCleanup(context: Context, task: Task): Promise<strin
   const place = userRepository(context);
   const head = task.head?.oid ?? task.base.oid;
   // The head is kept at once unless the target has it; the sweeper adds what is in the files and nowhere else.
-  const keep = head !== task.base.oid && task.merge?.commit !== head;
+  const keep = head !== task.base.oid && task.merge?.containsHead !== true;
   const dirs = dirsOf(context, task);
   // The same name on every repetition: no event is recorded in between.
   const name = `${task.id}.${task.seq}`;

@@ -44,8 +44,8 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
   const notes = [...history.notes, ...(captured === null ? [] : captured.notes)];
   const arrived: Arrived[] = history.arrived === null ? [] : [history.arrived];
   try {
-    const tip = history.tip;
-    const tipTree = await readTree(objectsOf(context, task), tip);
+    const { tip } = history;
+    const tipTree = tip === task.head?.oid ? task.head.tree : await readTree(objectsOf(context, task), tip);
     const tree = captured?.tree ?? tipTree;
     const leftovers = tree !== tipTree || history.parents.length > 1;
     const head = leftovers ? await commitLeftovers(context, task, { tree, parents: history.parents }) : tip;
@@ -55,18 +55,26 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
     }
     await moveBranch(context, task, { before, head, rewritten: history.rewritten });
     if (leftovers && captured !== null) tellAgent(dirs, task, head);
-    const changes = sumChanges(
-      await listFileChanges(objectsOf(context, task), { from: task.base.oid, to: head, paths: [] }),
-    );
     if (task.head?.oid !== head || task.phase.kind === 'committing') {
-      recordFacts(context, task.id, () => [
-        { type: 'head.recorded', head, changes, committedLeftovers: leftovers, notes },
-      ]);
+      await recordHead(context, task, { head, tree, committedLeftovers: leftovers, notes });
     }
     return { head, tree };
   } finally {
     for (const { release } of arrived) release();
   }
+}
+
+type NewHead = {
+  readonly head: Oid;
+  readonly tree: Oid;
+  readonly committedLeftovers: boolean;
+  readonly notes: readonly string[];
+};
+
+async function recordHead(context: Context, task: Task, head: NewHead): Promise<void> {
+  const range = { from: task.base.oid, to: head.tree, paths: [] };
+  const changes = sumChanges(await listFileChanges(objectsOf(context, task), range));
+  recordFacts(context, task.id, () => [{ type: 'head.recorded', ...head, changes }]);
 }
 
 /**
@@ -253,6 +261,7 @@ async function captureFiles(context: Context, task: Task): Promise<CapturedFiles
   restoreGitFile(dirsOf(context, task));
   const { tree, changes, incomplete } = await captureTree(roomOf(context, task), task.base.oid, {
     keepIndex: true,
+    agentIndex: join(dirsOf(context, task).privateAdminDir, 'index'),
   });
   return {
     tree,

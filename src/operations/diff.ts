@@ -1,5 +1,6 @@
 /** What a task has changed: base commit against its files as they are now, committed or not. */
 
+import { join } from 'node:path';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { PhasrError } from '../base/errors.ts';
 import { captureTree, findWorktree } from '../git/clean-room.ts';
@@ -60,7 +61,10 @@ async function lookAt(context: Context, task: Task): Promise<Look> {
   }
   if (presence === 'present') {
     const place = roomOf(context, task);
-    const captured = await captureTree(place, task.base.oid, { keepIndex: !isLive(task.phase) });
+    const captured = await captureTree(place, task.base.oid, {
+      keepIndex: !isLive(task.phase),
+      agentIndex: join(dirsOf(context, task).privateAdminDir, 'index'),
+    });
     return { tree: captured.tree, incomplete: captured.incomplete, place: objectsOf(context, task) };
   }
   // The worktree is gone: what was committed, or kept when the task was merged or discarded.

@@ -19,7 +19,7 @@ import { transferCommits } from '../git/transfer.ts';
 import { findGitDir, findUnfinished, listWorktrees } from '../git/worktree.ts';
 import { withMutex } from '../store/mutex.ts';
 import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
-import type { MergeIntent, MergeStrategy } from '../task/event.ts';
+import type { MergeIntent, MergeStrategy, TaskEvent } from '../task/event.ts';
 import { renderMergeMessage, renderTaskMessage } from '../task/message.ts';
 import type { TaskId } from '../task/names.ts';
 import { agentName, latestRun, type Task } from '../task/task.ts';
@@ -299,11 +299,18 @@ async function moveTarget(
     return refuse('target-moved', reason, { hint: `Try again: phasr merge ${task.id}` });
   }
   if (intent.worktree !== null) await followMove(place, { from: intent.expected, to: intent.candidate });
-  const merged = recordFacts(context, task.id, () => [
-    { type: 'merge.completed', commit: intent.candidate, target: intent.target },
-  ]);
+  const merged = recordFacts(context, task.id, () => [completedMerge(intent)]);
   const { candidate: commit, target, worktree } = intent;
   return { kind: 'merged', task: merged, target, commit, worktree: worktree?.path ?? null, hooksNotRun };
+}
+
+function completedMerge({ strategy, candidate, head, target }: MergeIntent): TaskEvent {
+  return {
+    type: 'merge.completed',
+    commit: candidate,
+    target,
+    containsHead: strategy === 'merge' || candidate === head,
+  };
 }
 
 /** What a merge by git itself might have run here. */
@@ -337,9 +344,7 @@ export async function finishMerge(context: Context, task: Task): Promise<string>
             from: intent.expected,
             to: intent.candidate,
           });
-    const merged = recordFacts(context, task.id, () => [
-      { type: 'merge.completed', commit: intent.candidate, target: intent.target },
-    ]);
+    const merged = recordFacts(context, task.id, () => [completedMerge(intent)]);
     return { merged, kept };
   });
   if (outcome === undefined) return 'its merge had been cut short before anything moved';

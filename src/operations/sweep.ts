@@ -158,7 +158,10 @@ type RemovedFiles = {
 
 async function captureRemoved(dirs: RemovedPlaces, entry: TrashEntry): Promise<RemovedFiles> {
   if (findStat(entry.worktree)?.isDirectory() !== true) return { tree: null, plainTree: null, held: null };
-  const captured = await captureTree(dirs.room, entry.base, { keepIndex: true });
+  const captured = await captureTree(dirs.room, entry.base, {
+    keepIndex: true,
+    agentIndex: join(dirs.adminDir, 'index'),
+  });
   const gitlinks = splitBytes(
     Buffer.from(readPlainFile(join(dirs.room.gitDir ?? '', 'gitlinks'), 16 * 1024 * 1024) ?? '', 'latin1'),
     0,

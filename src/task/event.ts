@@ -81,6 +81,7 @@ export type TaskEvent =
   | {
       readonly type: 'head.recorded';
       readonly head: Oid;
+      readonly tree: Oid;
       readonly changes: Changes;
       /** True when Phasr committed what the agent had left uncommitted. */
       readonly committedLeftovers: boolean;
@@ -90,7 +91,13 @@ export type TaskEvent =
   | { readonly type: 'commit.failed'; readonly message: string }
   | ({ readonly type: 'merge.started' } & MergeIntent)
   | { readonly type: 'merge.refused'; readonly reason: string }
-  | { readonly type: 'merge.completed'; readonly commit: Oid; readonly target: string }
+  | {
+      readonly type: 'merge.completed';
+      readonly commit: Oid;
+      readonly target: string;
+      /** False after squash and rebase, which make the work anew: the task's own commits are then kept in a ref. */
+      readonly containsHead: boolean;
+    }
   | { readonly type: 'task.discarded' }
   | { readonly type: 'worktree.removed'; readonly kept: string | null }
   /** The removed files have been looked at: all of them are in `kept`, or they stay on the disk in `held`. */

@@ -79,8 +79,8 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
       return enter(ended, { kind: task.directory === null ? 'idle' : 'committing' });
     }
     case 'head.recorded': {
-      const { head: oid, changes, committedLeftovers, notes } = event;
-      const headed = { ...task, head: { oid, changes, committedLeftovers, notes }, trouble: null };
+      const { head: oid, tree, changes, committedLeftovers, notes } = event;
+      const headed = { ...task, head: { oid, tree, changes, committedLeftovers, notes }, trouble: null };
       return task.phase.kind === 'committing' ? enter(headed, { kind: 'idle' }) : headed;
     }
     case 'commit.failed':
@@ -92,7 +92,7 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
     case 'merge.refused':
       return enter({ ...task, trouble: event.reason }, { kind: 'idle' });
     case 'merge.completed': {
-      const merge = { commit: event.commit, target: event.target };
+      const merge = { commit: event.commit, target: event.target, containsHead: event.containsHead };
       return enter({ ...task, merge, trouble: null }, { kind: 'cleaning', after: 'merged' });
     }
     case 'task.discarded':

@@ -37,6 +37,7 @@ export type TaskPhase =
 
 export type Head = {
   readonly oid: Oid;
+  readonly tree: Oid;
   readonly changes: Changes;
   readonly committedLeftovers: boolean;
   readonly notes: readonly string[];
@@ -65,7 +66,7 @@ export type Task = {
   readonly head: Head | null;
   /** Why the last commit or merge did not come about, until one does. */
   readonly trouble: string | null;
-  readonly merge: { readonly commit: Oid; readonly target: string } | null;
+  readonly merge: { readonly commit: Oid; readonly target: string; readonly containsHead: boolean } | null;
   /** The ref that keeps what was removed, once something was. */
   readonly kept: string | null;
   /** Where removed files stay on the disk because no ref could hold them all. */
