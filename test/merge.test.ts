@@ -1,15 +1,6 @@
 /** Merging: exactly what was shown lands, and nothing of the user's is touched or lost on the way. */
 
-import {
-  chmodSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  lstatSync,
-  readlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { createHash } from 'node:crypto';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { listFiles as files } from './support/files.ts';

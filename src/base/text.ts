@@ -2,10 +2,11 @@
 
 /**
  * Characters that act on a terminal or hide what a text says: C0 and C1 controls, DEL, zero-width and
- * bidirectional controls (Unicode TR36 §2.5), line and paragraph separators, tags.
+ * bidirectional controls (Unicode TR36 §2.5), line and paragraph separators, tags. A zero-width joiner between two
+ * emoji makes one of them and stays.
  */
 const INVISIBLE =
-  /[\u0000-\u001F\u007F-\u009F\u00AD\u061C\u180E\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF\u{E0000}-\u{E007F}]/gu;
+  /[\u0000-\u001F\u007F-\u009F\u00AD\u061C\u180E\u200B\u200C\u200E\u200F\u2028-\u202E\u2060-\u2069\uFEFF\u{E0000}-\u{E007F}]|(?<!\p{Extended_Pictographic}\uFE0F?\p{Emoji_Modifier}?)\u200D|\u200D(?!\p{Extended_Pictographic})/gu;
 
 const SHORT_ESCAPES: ReadonlyMap<string, string> = new Map([
   ['\n', String.raw`\n`],

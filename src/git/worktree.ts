@@ -1,7 +1,7 @@
 /** The worktrees of the user's repository: who has what checked out. */
 
-import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { asOid, type Oid } from '../base/oid.ts';
 import { findStat, readPathFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
@@ -35,6 +35,31 @@ export async function listWorktrees(place: GitPlace): Promise<readonly ListedWor
     });
   }
   return worktrees;
+}
+
+/**
+ * Where the main worktree is. `git worktree list` names the git dir itself when that is not called `.git` (a submodule, a separate git dir), so
+ * its place is taken from `core.worktree`, from the git dir's own, or from `seen`, where somebody stood in it. Undefined when none of them leads back to this repository.
+ */
+export function findMainWorktree(
+  commonDir: string,
+  known: { readonly coreWorktree: string | undefined; readonly seen: string | undefined },
+): string | undefined {
+  const candidates = [
+    known.coreWorktree === undefined ? undefined : resolve(commonDir, known.coreWorktree),
+    basename(commonDir) === '.git' ? dirname(commonDir) : undefined,
+    known.seen,
+  ];
+  return candidates.find((path) => path !== undefined && isSamePath(findGitDir(path), commonDir));
+}
+
+function isSamePath(path: string | undefined, other: string): boolean {
+  try {
+    return path !== undefined && realpathSync(path) === realpathSync(other);
+  } catch {
+    // Safe to ignore: one of them is not there, so they are not the same.
+    return false;
+  }
 }
 
 /** The git dir of one of the user's worktrees, from its `.git`; undefined when the directory is not there or is no worktree. */

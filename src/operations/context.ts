@@ -116,6 +116,9 @@ export async function isHolderAlive(holder: string): Promise<boolean> {
   return identity !== undefined && (await isAlive(identity));
 }
 
+/** Where the main worktree was when somebody launched a task from it; a separate git dir does not say. */
+export const MAIN_WORKTREE_FACT = 'main worktree';
+
 export function taskClaim(id: TaskId): string {
   return `task ${id}`;
 }

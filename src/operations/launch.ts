@@ -19,6 +19,7 @@ import type { TaskEvent } from '../task/event.ts';
 import {
   baseRef,
   highestTaskId,
+  oneLine,
   slugFromTitle,
   taskBranch,
   taskDirectoryName,
@@ -26,7 +27,7 @@ import {
   titleFromPrompt,
 } from '../task/names.ts';
 import { latestRun, type Task } from '../task/task.ts';
-import { type Context, recordFacts, userRepository } from './context.ts';
+import { type Context, MAIN_WORKTREE_FACT, recordFacts, userRepository } from './context.ts';
 import { startWaiting } from './dispatch.ts';
 
 export type LaunchRequest = {
@@ -68,7 +69,7 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
 
   const worktrees = worktreesDirectory(context.user, context.repository.commonDir);
   const drafts = request.prompts.map(({ prompt, title }) => (id: TaskId): readonly TaskEvent[] => {
-    const named = title ?? titleFromPrompt(prompt);
+    const named = title === null ? titleFromPrompt(prompt) : oneLine(title);
     const slug = slugFromTitle(slugify(named));
     return [
       {
@@ -86,11 +87,18 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
   });
   const idMin = Math.max(highestTaskId(names), highestTaskIdOnDisk(context)) + 1;
   const tasks = context.store.create(drafts, { idMin, nowMs: context.clock.nowMs() });
-  if (checkedGit !== undefined) context.store.writeFact('git', checkedGit);
+  rememberFacts(context, checkedGit);
   const ready = await makeBranches(context, place, tasks);
   for (const task of ready) enqueueRun(context, task);
   await startWaiting(context);
   return { tasks: ready, base: { oid: base.oid, name: base.name } };
+}
+
+function rememberFacts(context: Context, checkedGit: string | undefined): void {
+  if (checkedGit !== undefined) context.store.writeFact('git', checkedGit);
+  const { commonDir, gitDir, worktreeRoot } = context.repository;
+  const isUnusual = gitDir === commonDir && worktreeRoot !== null && join(worktreeRoot, '.git') !== commonDir;
+  if (isUnusual) context.store.writeFact(MAIN_WORKTREE_FACT, worktreeRoot);
 }
 
 /** Writes down what a run needs from this terminal, and puts it into the line. */

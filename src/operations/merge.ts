@@ -16,7 +16,13 @@ import { type Candidate, makeCandidate } from '../git/merge.ts';
 import { changeRefs, readRefAsText, readRefs } from '../git/refs.ts';
 import { worktreePlace } from '../git/repository.ts';
 import { transferCommits } from '../git/transfer.ts';
-import { findGitDir, findUnfinished, listWorktrees } from '../git/worktree.ts';
+import {
+  findGitDir,
+  findMainWorktree,
+  findUnfinished,
+  type ListedWorktree,
+  listWorktrees,
+} from '../git/worktree.ts';
 import { withMutex } from '../store/mutex.ts';
 import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
 import type { MergeIntent, MergeStrategy, TaskEvent } from '../task/event.ts';
@@ -28,6 +34,7 @@ import { commitTask } from './commit.ts';
 import {
   type Context,
   isRefusal,
+  MAIN_WORKTREE_FACT,
   objectsOf,
   record,
   recordFacts,
@@ -189,9 +196,10 @@ async function findTarget(context: Context, task: Task, into: string | null): Pr
       hint: 'Merge that one first, or choose another branch with --into.',
     });
   }
-  const holder = (await listWorktrees(place)).find(
-    (worktree) => !worktree.isBare && worktree.branch === branchRef(branch),
-  );
+  const [main, ...linked] = await listWorktrees(place);
+  const isHolder = (worktree: ListedWorktree | undefined): boolean =>
+    worktree !== undefined && !worktree.isBare && worktree.branch === branchRef(branch);
+  const holder = isHolder(main) ? await requireMainWorktree(context, main) : linked.find(isHolder);
   if (holder === undefined) return { branch, oid, worktree: null };
   const gitDir = findGitDir(holder.path);
   if (gitDir === undefined) {
@@ -204,6 +212,20 @@ async function findTarget(context: Context, task: Task, into: string | null): Pr
     );
   }
   return { branch, oid, worktree: { path: holder.path, gitDir } };
+}
+
+/** The main worktree with its true path; git's own answer when it is not found, which then is refused by name. */
+async function requireMainWorktree(
+  context: Context,
+  listed: ListedWorktree | undefined,
+): Promise<ListedWorktree | undefined> {
+  if (listed === undefined) return undefined;
+  const { commonDir, gitDir, worktreeRoot } = context.repository;
+  const standsInIt = gitDir === commonDir && worktreeRoot !== null;
+  const seen = standsInIt ? worktreeRoot : context.store.readFact(MAIN_WORKTREE_FACT);
+  const settings = await listSettings(userRepository(context));
+  const path = findMainWorktree(commonDir, { coreWorktree: settingValue(settings, 'core.worktree'), seen });
+  return path === undefined ? listed : { ...listed, path };
 }
 
 /** Good enough to ask git whether it exists: nothing that would be an option, a pattern or two names. */

@@ -13,12 +13,17 @@ export function renderTaskMessage(
   { run, prompt, agent }: Trailers,
 ): string {
   const body = prompt.trim() === task.title ? '' : `${shorten(prompt.trim())}\n\n`;
-  return `${task.title}\n\n${body}${renderTrailers(task.id, { run, agent })}`;
+  return `${withoutControls(task.title)}\n\n${body}${renderTrailers(task.id, { run, agent })}`;
 }
 
 /** The message of a merge commit; the task's own commits hold the prompt. */
 export function renderMergeMessage(task: Pick<Task, 'id' | 'title' | 'branch'>, target: string): string {
-  return `Merge branch '${task.branch}' into ${target}\n\n${task.title}\n\nPhasr-Task: ${task.id}\n`;
+  return `Merge branch '${task.branch}' into ${target}\n\n${withoutControls(task.title)}\n\nPhasr-Task: ${task.id}\n`;
+}
+
+/** `git log` shows messages as they are; a title must not colour the reader's terminal. */
+function withoutControls(text: string): string {
+  return text.replaceAll(/[\u0000-\u0008\u000B-\u001F\u007F-\u009F]/g, '');
 }
 
 function renderTrailers(id: number, { run, agent }: { run: number; agent: string }): string {
@@ -27,6 +32,6 @@ function renderTrailers(id: number, { run, agent }: { run: number; agent: string
 }
 
 function shorten(prompt: string): string {
-  const text = prompt.replaceAll('\r\n', '\n').replaceAll('\0', '');
+  const text = withoutControls(prompt.replaceAll('\r\n', '\n'));
   return text.length <= PROMPT_CHARACTERS_MAX ? text : `${text.slice(0, PROMPT_CHARACTERS_MAX)}\n[…]`;
 }

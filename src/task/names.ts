@@ -26,9 +26,14 @@ export function asTaskId(value: number): TaskId {
   return value as TaskId;
 }
 
+/** White space folded, so that a title is one line everywhere. */
+export function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
+}
+
 /** The title that a prompt gives by itself: its first line with letters in it, white space folded, at most 72 characters. */
 export function titleFromPrompt(prompt: string): string {
-  const lines = prompt.split('\n').map((line) => line.replaceAll(/\s+/g, ' ').trim());
+  const lines = prompt.split('\n').map(oneLine);
   const line =
     lines.find((candidate) => /[\p{L}\p{N}]/u.test(candidate)) ??
     lines.find((candidate) => candidate !== '') ??
