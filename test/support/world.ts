@@ -191,6 +191,15 @@ export class World {
       });
   }
 
+  /** A living process's arguments, in one line. */
+  commandLine(pid: number): string {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'latin1').replaceAll('\0', ' ');
+    } catch {
+      return '';
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (let tries = 0; tries < 200; tries++) {
       const pids = this.processes(`PHASR_TEST_WORLD=${this.root}`);
