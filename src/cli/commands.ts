@@ -78,7 +78,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     arguments: '[task]',
     summary: "print what a task's agent printed",
     details: [
-      'At most the first 4 MiB and the last 12 MiB (up to 24) of a run are kept; a line says how much is missing in between.',
+      'Of a run that prints more than 28 MiB the first 4 and the last 12 to 24 MiB are kept; a line says how much is missing.',
       'On a terminal, colours are shown and every other control character is made visible; otherwise the bytes come as they are.',
     ].join('\n'),
     options: [

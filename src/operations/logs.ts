@@ -2,7 +2,7 @@
 
 import { PhasrError } from '../base/errors.ts';
 import { runPaths } from '../store/paths.ts';
-import { listTranscriptParts, liveBytes, readPart } from '../store/transcript.ts';
+import { firstLiveByte, listTranscriptParts, liveBytes, readPart } from '../store/transcript.ts';
 import type { TaskId } from '../task/names.ts';
 import { latestRun, type Run, type Task } from '../task/task.ts';
 import { type Context, requireTask } from './context.ts';
@@ -60,7 +60,10 @@ async function* follow(
       yield { kind: 'gap', droppedBytes: 0 };
       at = 0;
     }
-    for (const bytes of readPart({ path: output, start: at, end: size })) yield { kind: 'bytes', bytes };
+    const first = firstLiveByte(output);
+    if (first > at) yield { kind: 'gap', droppedBytes: first - at };
+    for (const bytes of readPart({ path: output, start: Math.max(at, first), end: size }))
+      yield { kind: 'bytes', bytes };
     at = size;
     if (isOver) return;
     if (looks % RECOVER_EVERY_LOOKS === 0) await recover(context);

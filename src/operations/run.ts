@@ -7,11 +7,12 @@ import { PhasrError } from '../base/errors.ts';
 import { agentGitEnvironment } from '../git/environment.ts';
 import type { ProcessIdentity } from '../base/identity.ts';
 import { readExitStatus, startAgent } from '../process/recorder.ts';
+import { makeHole } from '../process/hole.ts';
 import { findBelonging, stopBelonging } from '../process/stop.ts';
 import { isAlive } from '../process/table.ts';
 import { writeWhole } from '../store/files.ts';
 import { promptPath, type RunPaths, runPaths } from '../store/paths.ts';
-import { boundTranscript } from '../store/transcript.ts';
+import { announceHole, emptyTranscript, isEmptied, planTrim } from '../store/transcript.ts';
 import { judgeEnd } from '../task/outcome.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Context, recordFacts, requireTask } from './context.ts';
@@ -87,7 +88,7 @@ export async function followRun(context: Context, following: Following): Promise
   void following.exit?.then(() => over.abort());
   let lastEvent = -1;
   for (;;) {
-    boundTranscript(paths.output);
+    await boundTranscript(paths.output);
     const eventId = context.store.lastEventId();
     if (eventId !== lastEvent) task = requireTask(context, task.id);
     lastEvent = eventId;
@@ -104,6 +105,18 @@ export async function followRun(context: Context, following: Following): Promise
   return endRun(context, task, paths);
 }
 
+/** Keeps the transcript within its limits; two file sizes are read when it is. */
+async function boundTranscript(output: string): Promise<void> {
+  const trim = planTrim(output);
+  if (trim === undefined) return;
+  if (!isEmptied(output)) {
+    const takeBack = announceHole(output, trim);
+    if (await makeHole(output, trim)) return;
+    takeBack();
+  }
+  emptyTranscript(output);
+}
+
 function isOverTime(context: Context, task: Task): boolean {
   const { timeoutMs, startedAtMs } = latestRun(task);
   return timeoutMs !== null && startedAtMs !== null && context.clock.nowMs() - startedAtMs >= timeoutMs;
@@ -116,7 +129,7 @@ async function endRun(context: Context, task: Task, paths: RunPaths): Promise<Ta
     recorder: run.process ?? { pid: 0, startedAt: 'unknown' },
   };
   const stopped = await stopBelonging(belonging, run.stop === null ? LEFT_BEHIND_LIMITS : STOP_LIMITS);
-  boundTranscript(paths.output);
+  await boundTranscript(paths.output);
   const end = judgeEnd(run, readExitStatus(paths.exit));
   const survivors = stopped.survivors.map(({ pid }) => pid);
   const evidence =
