@@ -8,6 +8,7 @@
 
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PhasrError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
 import { renderPath, splitBytes } from '../base/text.ts';
@@ -128,7 +129,10 @@ export async function finishFollowing(worktree: GitPlace, move: Move): Promise<r
   for (const change of changes) {
     const key = change.path.toString('latin1');
     const file = Buffer.concat([Buffer.from(`${top}/`), change.path]);
-    const exists = findStat(file) !== undefined;
+    const stat = findStat(file);
+    // A folder where a file was deleted holds files of the new commit or of the user's; it is in nobody's way.
+    if (change.status === 'D' && stat?.isDirectory() === true) continue;
+    const exists = stat !== undefined;
     const isOld = exists && change.status !== 'A' && !oldPaths.has(key);
     if (change.status === 'D') {
       if (isOld) removeTracked(top, change.path);
@@ -148,16 +152,25 @@ function requireTop(worktree: GitPlace): string {
   return worktree.workTree;
 }
 
+/** A git command of a process that died may still be finishing; nobody's takes longer than this without a person. */
+const LOCK_WAIT_MS = 10_000;
+
+/** Removes a lock whose holder is gone; waits for one who is not. */
 async function removeStaleLock(worktree: GitPlace): Promise<void> {
   if (worktree.gitDir === null || worktree.workTree === null) return;
   const lock = join(worktree.gitDir, 'index.lock');
-  if (!existsSync(lock)) return;
-  if ((await findUsers(lock, [worktree.workTree, worktree.gitDir])) === 'none')
-    return rmSync(lock, { force: true });
-  throw new PhasrError('busy', `${lock} exists, and a git command may be using it`, {
-    hint: 'Wait for the other git command; if there is none, remove that file and try again.',
-    details: { lock },
-  });
+  const deadlineMs = Date.now() + LOCK_WAIT_MS;
+  while (existsSync(lock)) {
+    if ((await findUsers(lock, [worktree.workTree, worktree.gitDir])) === 'none')
+      return rmSync(lock, { force: true });
+    if (Date.now() > deadlineMs) {
+      throw new PhasrError('busy', `${lock} exists, and a git command may be using it`, {
+        hint: 'Wait for the other git command; if there is none, remove that file and try again.',
+        details: { lock },
+      });
+    }
+    await delay(50);
+  }
 }
 
 /** Which of the changed paths differ from a commit's, filters and line endings considered; through an index of its own. */

@@ -191,6 +191,22 @@ export class World {
       });
   }
 
+  /** Runs `phasr` and kills it (not what it started) after a while, unless it has ended by then. */
+  kill([, ...args]: readonly string[], afterMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const child = spawn(process.execPath, [CLI, ...args], {
+        cwd: this.repo,
+        env: this.env,
+        stdio: 'ignore',
+      });
+      const timer = setTimeout(() => child.kill('SIGKILL'), afterMs);
+      child.on('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
   /** A living process's arguments, in one line. */
   commandLine(pid: number): string {
     try {
