@@ -31,7 +31,7 @@ import { type StopOutcome, stopTask } from './operations/stop.ts';
 import { superviseTask } from './operations/supervise.ts';
 import { sweepTrash } from './operations/sweep.ts';
 import { type WaitOptions, type WaitOutcome, waitForTasks } from './operations/wait.ts';
-import type { Environment } from './process/spawn.ts';
+import type { Environment } from './base/environment.ts';
 import { repositoryPaths, userPaths } from './store/paths.ts';
 import { openPlaces, type Places } from './store/places.ts';
 import { openTaskStore } from './store/task-store.ts';

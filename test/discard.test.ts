@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { TaskJson } from './support/answer.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
@@ -25,7 +26,7 @@ async function swept(world: World): Promise<void> {
 }
 
 /** Nothing of the task may be left at the moment the command returns. */
-function expectGone(world: World, task: any): void {
+function expectGone(world: World, task: TaskJson): void {
   expect(existsSync(task.worktree)).toBe(false);
   expect(world.git(['worktree', 'list', '--porcelain'])).not.toContain(task.worktree);
   expect(world.git(['branch', '--list', task.branch])).toBe('');
@@ -118,7 +119,7 @@ test('discard refuses while the run lives or waits, and does nothing', async () 
   expect(refused.stderr).toBe(
     'phasr: task 1 is still running\n  phasr wait 1   or   phasr stop 1\nphasr: task 2 waits for its turn\n  phasr wait 2   or   phasr stop 2\n',
   );
-  expect((await world.json(['list'])).tasks.map((task: any) => task.state)).toEqual(['running', 'queued']);
+  expect((await world.json(['list'])).tasks.map((task) => task.state)).toEqual(['running', 'queued']);
   writeFileSync(gate, '');
   await world.ok(['wait']);
 });
@@ -209,7 +210,7 @@ test('a repository inside a worktree, whose history no ref of ours can hold, sta
   expect(task.notes).toEqual(['sub is a repository of its own; only the commit it is at is recorded']);
   await world.ok(['discard', '1']);
   await waitFor('the sweeper', () => world.processes().length === 0);
-  const { held } = await world.json(['show', '1']);
+  const held = (await world.json(['show', '1'])).held ?? '';
   expect(held).toContain('it holds a repository of its own');
   const path = held.slice(0, held.indexOf(' ('));
   expect(world.git(['log', '--format=%s'], join(path, 'sub'))).toBe('nested');

@@ -74,7 +74,7 @@ test(`tasks that loop stash, config, gc --prune=now, branch -D and more disturb 
   ]);
   const tasks = await waitFor('all to run', async () => {
     const listed = (await world.json(['list'])).tasks;
-    return listed.length === 3 && listed.every((task: any) => task.state === 'running') && listed;
+    return listed.length === 3 && listed.every((task) => task.state === 'running') && listed;
   });
   const before = sharedState(world);
   writeFileSync(join(tasks[0].worktree, '../go'), '');
@@ -82,12 +82,12 @@ test(`tasks that loop stash, config, gc --prune=now, branch -D and more disturb 
   world.git(['stash', '-q']);
   world.git(['stash', 'pop', '-q']);
   const { tasks: ended } = await world.json(['wait', '1', '2', '3']);
-  const logs = await Promise.all(ended.map((task: any) => world.ok(['logs', String(task.id)])));
+  const logs = await Promise.all(ended.map((task) => world.ok(['logs', String(task.id)])));
   expect(
-    ended.map((task: any) => task.state),
+    ended.map((task) => task.state),
     logs.join('\n'),
   ).toEqual(['done', 'done', 'done']);
-  const after = sharedState(world) as any;
+  const after = sharedState(world);
   expect({ ...after, stash: '', files: '', status: '' }).toEqual({
     ...before,
     stash: '',

@@ -2,7 +2,7 @@
 
 import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { listFiles } from './support/files.ts';
 import { makeWorld, type World } from './support/world.ts';
@@ -129,14 +129,14 @@ test('200 hostile titles all give tasks with valid, unique branches and director
   const args = titles.flatMap((title) => [`--title=${title}`, '--prompt=do it']);
   const launched = await world.json(['run', '--detach', '--jobs', '4', ...args, '--', 'true']);
   expect(
-    launched.tasks?.map((task: any) => task.title),
+    launched.tasks?.map((task) => task.title),
     JSON.stringify(launched),
   ).toEqual(titles.map((title) => title.replaceAll(/\s+/g, ' ').trim()));
   await world.phasr(['wait']);
   const { tasks } = await world.json(['list']);
-  expect(tasks.map((task: any) => task.state)).toEqual(titles.map(() => 'done'));
-  const branches = tasks.map((task: any) => task.branch);
-  const directories = tasks.map((task: any) => task.worktree);
+  expect(tasks.map((task) => task.state)).toEqual(titles.map(() => 'done'));
+  const branches = tasks.map((task) => task.branch);
+  const directories = tasks.map((task) => task.worktree);
   // Unique also where the file system does not tell case apart.
   expect(new Set(branches.map((name: string) => name.toLowerCase())).size).toBe(200);
   expect(new Set(directories.map((path: string) => path.toLowerCase())).size).toBe(200);
@@ -286,14 +286,14 @@ async function wholeJob(world: World, cwd: string): Promise<void> {
     { cwd },
   );
   expect(
-    run.tasks?.map((task: any) => task.state),
+    run.tasks?.map((task) => task.state),
     JSON.stringify(run),
   ).toEqual(['done', 'done']);
   const [merged, discarded] = run.tasks;
   expect(await world.ok(['diff', String(merged.id), '--name-only'], { cwd })).toBe('made.txt\n');
   const out = await world.ok(['merge', String(merged.id)], { cwd });
   expect(out).toContain(`task ${merged.id} merged`);
-  await world.ok(['discard', String(discarded.id)], { cwd });
+  await world.ok(['discard', String(discarded?.id)], { cwd });
   expect((await world.json(['list'], { cwd })).tasks).toEqual([]);
   expect(world.git(['branch', '--list', 'phasr/*'], cwd)).toBe('');
   expect(world.git(['worktree', 'list'], cwd)).not.toContain('/.phasr/');
@@ -510,7 +510,7 @@ test('the base is resolved once: later commits on its branch do not move queued 
     '-c',
     `while ! test -e "${gate}"; do sleep 0.02; done; git rev-parse HEAD > at`,
   ]);
-  expect(launched.tasks.map((task: any) => task.state === 'queued' || task.state === 'setting up')).toEqual([
+  expect(launched.tasks.map((task) => task.state === 'queued' || task.state === 'setting up')).toEqual([
     true,
     true,
   ]);

@@ -6,8 +6,12 @@ import { expect, test } from 'vitest';
 import { listFiles as files } from './support/files.ts';
 import { makeWorld, type World } from './support/world.ts';
 
+type UserState = Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>> & {
+  readonly files: Readonly<Record<string, string>>;
+};
+
 /** Everything of the user's that a task may never change. */
-function userState(world: World): object {
+function userState(world: World): UserState {
   return {
     files: files(world.repo),
     staged: world.git(['ls-files', '-s']),
@@ -70,7 +74,7 @@ test('diff shows exactly what the agent left, and merge lands exactly that while
 
   const diff = await world.json(['diff', '1']);
   const shown = diff.files
-    .map((file: any) => `${file.status} ${file.oldPath ?? ''}>${file.pathBase64 ?? file.path}`)
+    .map((file) => `${file.status} ${file.oldPath ?? ''}>${file.pathBase64 ?? file.path}`)
     .sort();
   expect(shown).toEqual([
     `A >${Buffer.from('caf\xe9', 'latin1').toString('base64')}`,
@@ -83,7 +87,7 @@ test('diff shows exactly what the agent left, and merge lands exactly that while
     'M >tool.sh',
     'R moved.txt>elsewhere.txt',
   ]);
-  expect(diff.files.find((file: any) => file.path === 'tool.sh')).toMatchObject({
+  expect(diff.files.find((file) => file.path === 'tool.sh')).toMatchObject({
     oldMode: '100644',
     newMode: '100755',
   });
@@ -98,10 +102,10 @@ test('diff shows exactly what the agent left, and merge lands exactly that while
   await world.ok(['merge', '1']);
   expect(world.git(['rev-parse', 'main^{tree}'])).toBe(diff.tree);
   const mine = ['src/a.ts', 'notes.txt', 'untracked.txt', 'secret.env', 'README.md', '.gitignore'];
-  const after = userState(world) as any;
-  for (const path of mine) expect(after.files[path], path).toBe((before as any).files[path]);
-  expect(after.stash).toBe((before as any).stash);
-  expect(after.config).toBe((before as any).config);
+  const after = userState(world);
+  for (const path of mine) expect(after.files[path], path).toBe(before.files[path]);
+  expect(after.stash).toBe(before.stash);
+  expect(after.config).toBe(before.config);
   expect(world.git(['status', '--porcelain=v1']).split('\n').sort()).toEqual([
     ' M notes.txt',
     '?? untracked.txt',
@@ -208,13 +212,13 @@ test('a target that is checked out in another worktree follows there, and one th
   writeFileSync(join(world.root, 'elsewhere', 'mine.txt'), 'mine\n');
   await world.task('echo 1 > one');
   await world.task('echo 2 > two');
-  const before = userState(world) as any;
+  const before = userState(world);
   await world.ok(['merge', '1', '--into', 'side']);
   expect(readdirSync(join(world.root, 'elsewhere'))).toEqual(expect.arrayContaining(['one', 'mine.txt']));
   expect(world.git(['status', '--porcelain'], join(world.root, 'elsewhere'))).toBe('?? mine.txt');
   await world.ok(['merge', '2', '--into', 'release']);
   expect(world.git(['show', 'release:two'])).toBe('2');
-  expect((userState(world) as any).files).toEqual(before.files);
+  expect(userState(world).files).toEqual(before.files);
   expect(world.git(['rev-parse', 'main'])).toBe(world.git(['rev-parse', 'HEAD']));
 });
 

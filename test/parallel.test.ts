@@ -67,10 +67,8 @@ test(`20 launches from 4 terminals in the same second, while the user fetches an
     const ids = (await Promise.all([0, 1, 2, 3].map(terminal))).flat();
     expect(new Set(ids).size).toBe(20);
     const waited = await world.json(['wait', ...ids.map(String)]);
-    expect(waited.tasks.map((task: any) => `${task.state} ${task.trouble}`)).toEqual(
-      ids.map(() => 'done null'),
-    );
-    expect(waited.tasks.map((task: any) => world.git(['show', `${task.branch}:t`])).sort()).toEqual(
+    expect(waited.tasks.map((task) => `${task.state} ${task.trouble}`)).toEqual(ids.map(() => 'done null'));
+    expect(waited.tasks.map((task) => world.git(['show', `${task.branch}:t`])).sort()).toEqual(
       ids.map(String).sort(),
     );
     const registered = readdirSync(join(world.repo, '.git/worktrees'));
@@ -108,7 +106,7 @@ test('no more runs than --jobs go on at once over all terminals and repositories
   const states = async (): Promise<string> => {
     const here = (await world.json(['list'])).tasks;
     const there = (await world.json(['list'], { cwd: other })).tasks;
-    return [...here, ...there].map((task: any) => `${task.title} ${task.state}`).join(', ');
+    return [...here, ...there].map((task) => `${task.title} ${task.state}`).join(', ');
   };
   await waitFor('two to run', async () => (await states()).match(/running/g)?.length === 2);
   expect(await states()).toBe('a1 running, a2 running, a3 queued, b1 queued, b2 queued');
@@ -147,7 +145,7 @@ test('50 commands at once lose no task and never meet a broken record', async ()
   await Promise.all(Array.from({ length: 50 }, (_, n) => one(n)));
   await world.ok(['wait']);
   const { tasks } = await world.json(['list']);
-  expect(tasks.map((task: any) => `${task.title} ${task.state}`).sort()).toEqual(
+  expect(tasks.map((task) => `${task.title} ${task.state}`).sort()).toEqual(
     [0, 5, 10, 15, 20, 25, 30, 35, 40, 45].map((n) => `task ${n} done`).sort(),
   );
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { spawn } from 'node:child_process';
 import { expect, test } from 'vitest';
+import type { Answer } from './support/answer.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
@@ -21,7 +22,7 @@ function supervisors(world: World, task = ''): number[] {
     .filter((pid) => world.commandLine(pid).includes(`helper.js supervise ${world.repo}/.git ${task}`));
 }
 
-async function running(world: World, id: number): Promise<any> {
+async function running(world: World, id: number): Promise<Answer> {
   return waitFor(`task ${id} to run`, async () => {
     const task = await world.json(['show', String(id)]);
     return (
@@ -45,7 +46,7 @@ test('when the supervisor is killed the agent works on, the next command adopts 
   const [task] = (await world.json(['wait', '1'])).tasks;
   expect(task).toMatchObject({
     state: 'done',
-    run: { run: 1, exitCode: 0, evidence: 'exit file: status 0' },
+    run: { run: 1, exitCode: 0, evidence: 'exit code 0' },
   });
   expect(world.git(['ls-tree', '--name-only', task.head]).split('\n')).toEqual([
     'README.md',
@@ -65,7 +66,7 @@ test('when the supervisor is killed and the agent ends meanwhile, the next comma
   writeFileSync(gate, '');
   await waitFor('everything to end', () => world.processes().length === 0);
   const task = (await world.json(['list'])).tasks[0];
-  expect(task).toMatchObject({ state: 'failed', evidence: 'exit file: status 7', run: { exitCode: 7 } });
+  expect(task).toMatchObject({ state: 'failed', evidence: 'exit code 7', run: { exitCode: 7 } });
   expect(world.git(['show', `${task.head}:ended`])).toBe('ended');
 });
 
@@ -88,7 +89,7 @@ test('when supervisor and agent are killed the task is interrupted, nothing is l
   const task = await world.json(['show', '1']);
   expect(task).toMatchObject({
     state: 'interrupted',
-    evidence: `no exit file, and process ${before.run.pid} is gone`,
+    evidence: `no exit code was recorded, and process ${before.run.pid} is gone`,
     worktree: before.worktree,
   });
   expect(world.git(['show', `${task.head}:begun`])).toBe('first');
@@ -125,7 +126,7 @@ test('killed at any moment between launch and commit, a task is never lost, neve
     expect(world.git(['show', `${waited.head}:work`])).toBe('work');
     const starts = world
       .json(['show', String(id)])
-      .then((task) => task.events.filter((event: any) => event.type === 'run.started').length);
+      .then((task) => task.events.filter((event) => event.type === 'run.started').length);
     expect(await starts).toBe(1);
     const { readdirSync } = await import('node:fs');
     const counted = readdirSync(world.root).filter((name) => name.startsWith(`starts-${id}-`));
@@ -226,13 +227,13 @@ test('an agent ended by a signal from outside is interrupted, one that cannot be
   world.init();
   expect(await world.task('kill -9 $$')).toMatchObject({
     state: 'interrupted',
-    evidence: 'exit file: status 137 (ended by SIGKILL from outside)',
+    evidence: 'exit code 137 (ended by SIGKILL from outside)',
   });
   expect(await world.task('kill -15 $$')).toMatchObject({ state: 'interrupted' });
-  expect(await world.task('exit 3')).toMatchObject({ state: 'failed', evidence: 'exit file: status 3' });
+  expect(await world.task('exit 3')).toMatchObject({ state: 'failed', evidence: 'exit code 3' });
   expect(await world.task('exec no-such-program')).toMatchObject({
     state: 'failed',
-    evidence: 'exit file: status 127 (it was not found)',
+    evidence: 'exit code 127 (it was not found)',
   });
 });
 

@@ -1,7 +1,7 @@
 /** An agent as a command: how a prompt reaches it. Pure. */
 
 /** Stands for the prompt inside an argument. */
-export const PROMPT_PLACEHOLDER = '{prompt}';
+const PROMPT_PLACEHOLDER = '{prompt}';
 
 /**
  * One argument or variable may have at most 131,072 bytes on Linux (`MAX_ARG_STRLEN`, 32 pages), name and NUL included. A longer prompt is still in the file.

@@ -70,14 +70,6 @@ export function renderPath(path: Uint8Array): string {
   return shown;
 }
 
-/** The first `charactersMax` characters (by code point), with `…` in the last place when something was cut. */
-export function truncate(text: string, charactersMax: number): string {
-  if (text.length <= charactersMax) return text;
-  const characters = [...text];
-  if (characters.length <= charactersMax) return text;
-  return `${characters.slice(0, Math.max(0, charactersMax - 1)).join('')}…`;
-}
-
 /** `1 file`, `2 files`. */
 export function renderCount(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;

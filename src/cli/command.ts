@@ -1,7 +1,7 @@
 /** What a command of the CLI is: a declaration (help and reference come from it) and a handler that is loaded when it is called. */
 
 import { PhasrError } from '../base/errors.ts';
-import type { Environment } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 import { openPhasr, type Phasr } from '../phasr.ts';
 import { parseTaskId, type TaskId } from '../task/names.ts';
 import type { Output } from './output.ts';

@@ -2,8 +2,9 @@
 
 import { renderDuration, renderVisible } from '../base/text.ts';
 import type { TaskView } from '../operations/inspect.ts';
+import { isLive } from '../task/decide.ts';
 import { cutToWidth, type Output, renderTable } from './output.ts';
-import { paintState, renderChanges } from './render.ts';
+import { paintFirst, taskChanges } from './render.ts';
 
 export type LiveView = {
   readonly show: (views: readonly TaskView[], lastOutput: (view: TaskView) => string) => void;
@@ -23,9 +24,7 @@ function plainView(output: Output): LiveView {
       for (const { task, state } of views) {
         if (told.get(task.id) === state.name) continue;
         told.set(task.id, state.name);
-        const details = [renderVisible(state.evidence), renderChanges(task.head?.changes ?? null)].filter(
-          (part) => part !== '',
-        );
+        const details = [renderVisible(state.evidence), taskChanges(task)].filter((part) => part !== '');
         output.line(`task ${task.id} ${state.name}: ${renderVisible(task.title)} (${details.join('; ')})`);
       }
     },
@@ -69,17 +68,23 @@ function renderLive(
   const nowMs = Date.now();
   const room = Math.max(3, output.height() - 3);
   const shown = views.length <= room ? views : views.slice(0, room - 1);
+  const width = output.width() - 1;
+  // The title gets a third of the line: what the agent is doing now is worth more.
+  const titleColumns = Math.max(12, Math.floor(width / 3));
   const rows = shown.map((view) => {
     const { task, state } = view;
-    const age = renderDuration((task.phase.kind === 'idle' ? state.sinceMs : nowMs) - startOf(view));
-    return [String(task.id), state.name, age, renderVisible(task.title), describe(view, lastOutput)];
+    const age = renderDuration((isLive(task.phase) ? nowMs : state.sinceMs) - startOf(view));
+    return [
+      String(task.id),
+      state.name,
+      age,
+      cutToWidth(renderVisible(task.title), titleColumns),
+      describe(view, lastOutput),
+    ];
   });
-  const narrowed = rows.map((row) => row.map((cell, column) => (column === 3 ? cutToWidth(cell, 36) : cell)));
-  const lines = renderTable(narrowed, { width: output.width() - 1 }).map((line, index) => {
-    const name = shown[index]?.state.name ?? 'queued';
-    const at = line.indexOf(name);
-    return line.slice(0, at) + paintState(output, name, name) + line.slice(at + name.length);
-  });
+  const lines = renderTable(rows, { width }).map((line, index) =>
+    paintFirst(output, line, shown[index]?.state.name ?? 'queued'),
+  );
   return shown.length === views.length
     ? lines
     : [...lines, output.color.dim(`… and ${views.length - shown.length} more`)];
@@ -93,13 +98,12 @@ function describe(view: TaskView, lastOutput: (view: TaskView) => string): strin
   const { task, state } = view;
   if (state.name === 'running') {
     return (
-      renderVisible(
-        lastOutput(view)
-          .replaceAll(/\u001B\[[0-9;]*m/g, '')
-          .trim(),
-      ) || state.evidence
+      lastOutput(view)
+        .replaceAll(/\u001B\[[0-9;]*m/g, '')
+        .trim() || state.evidence
     );
   }
-  const changes = renderChanges(task.head?.changes ?? null);
-  return task.phase.kind === 'idle' && changes !== '' ? `${changes}  (${state.evidence})` : state.evidence;
+  const changes = taskChanges(task);
+  if (changes === '' || state.name === 'done') return changes || state.evidence;
+  return `${state.evidence}; ${changes}`;
 }

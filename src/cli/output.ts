@@ -2,7 +2,7 @@
 
 import pc from 'picocolors';
 import { renderVisible } from '../base/text.ts';
-import type { Environment } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 
 type Colors = ReturnType<typeof pc.createColors>;
 
@@ -41,8 +41,9 @@ export function openOutput(env: Environment): Output {
   return {
     isTerminal,
     color: pc.createColors(wantsColor(env, isTerminal)),
-    width: () => stdout.columns ?? 80,
-    height: () => stdout.rows ?? 24,
+    // A terminal that does not know its size says 0.
+    width: () => stdout.columns || 80,
+    height: () => stdout.rows || 24,
     line: (text) => void stdout.write(`${text}\n`),
     bytes: (bytes) => new Promise((resolve) => stdout.write(bytes, () => resolve())),
     json: (value) => void stdout.write(`${JSON.stringify(value, null, isTerminal ? 2 : undefined)}\n`),
@@ -79,7 +80,7 @@ function characterWidth(character: string): number {
   return WIDE.test(character) ? 2 : 1;
 }
 
-export function cellWidth(text: string): number {
+function cellWidth(text: string): number {
   let width = 0;
   for (const character of text) width += characterWidth(character);
   return width;

@@ -6,8 +6,10 @@ import type { TaskView } from '../operations/inspect.ts';
 import type { Refusal } from '../task/decide.ts';
 import type { Changes } from '../task/event.ts';
 import type { StateName } from '../task/state.ts';
+import { isLive } from '../task/decide.ts';
+import type { Task } from '../task/task.ts';
 import type { Output } from './output.ts';
-import { renderTable } from './output.ts';
+import { cutToWidth, renderTable } from './output.ts';
 
 export function paintState(output: Output, state: StateName, text: string): string {
   const { color } = output;
@@ -38,37 +40,62 @@ export function renderChanges(changes: Changes | null): string {
   return `${renderCount(changes.files, 'file')} +${changes.insertions} -${changes.deletions}`;
 }
 
-/** The table of `phasr list`, one line a task, header first. */
+/** What a task has changed, once its run is over; before that the numbers would be those of an earlier run. */
+export function taskChanges(task: Task): string {
+  return isLive(task.phase) ? '' : renderChanges(task.head?.changes ?? null);
+}
+
+const TITLE_COLUMNS_MAX = 44;
+/** With less room for title and evidence together, evidence goes on a line of its own, where it says more than the state's name. */
+const WIDE_COLUMNS_MIN = 52;
+
+/** The table of `phasr list`, header first: one line a task, on narrow terminals a second one where a reason is needed. */
 export function renderTaskTable(
   output: Output,
   views: readonly TaskView[],
   nowMs: number,
 ): readonly string[] {
-  const header = ['TASK', 'STATE', 'AGE', 'CHANGES', 'TITLE', 'WHY'];
-  const rows = views.map(({ task, state }) => [
+  const facts = views.map(({ task, state }) => [
     String(task.id),
     state.name,
     renderDuration(nowMs - state.sinceMs),
-    renderChanges(task.head?.changes ?? null),
-    shorten(renderVisible(task.title), 44),
-    renderVisible(state.evidence),
+    taskChanges(task),
   ]);
-  const [head = '', ...lines] = renderTable([header, ...rows], {
+  const header = ['TASK', 'STATE', 'AGE', 'CHANGES'];
+  const taken = header.map(
+    (name, column) => Math.max(name.length, ...facts.map((row) => row[column]?.length ?? 0)) + 2,
+  );
+  const room = output.isTerminal ? output.width() - taken.reduce((sum, width) => sum + width, 0) : Infinity;
+  const isWide = room >= WIDE_COLUMNS_MIN;
+  const titleColumns = Math.min(TITLE_COLUMNS_MAX, isWide ? room - 24 : room);
+  const rows = views.map(({ task, state }, index) => [
+    ...(facts[index] ?? []),
+    cutToWidth(renderVisible(task.title), Math.max(8, titleColumns)),
+    ...(isWide ? [state.evidence] : []),
+  ]);
+  const names = [...header, 'TITLE', ...(isWide ? ['WHY'] : [])];
+  const [head = '', ...lines] = renderTable([names, ...rows], {
     width: output.isTerminal ? output.width() : null,
   });
   return [
     output.color.bold(head),
-    ...lines.map((line, index) => {
-      const name = views[index]?.state.name ?? 'queued';
-      const at = line.indexOf(name);
-      return line.slice(0, at) + paintState(output, name, name) + line.slice(at + name.length);
+    ...lines.flatMap((line, index) => {
+      const state = views[index]?.state;
+      if (state === undefined) return [line];
+      const why =
+        isWide || state.name === 'done'
+          ? []
+          : [`      ${cutToWidth(renderVisible(state.evidence), output.width() - 6)}`];
+      return [paintFirst(output, line, state.name), ...why.map((text) => output.color.dim(text))];
     }),
   ];
 }
 
-function shorten(text: string, charactersMax: number): string {
-  const characters = [...text];
-  return characters.length <= charactersMax ? text : `${characters.slice(0, charactersMax - 1).join('')}…`;
+/** Paints a state's name where it first stands in a line. */
+export function paintFirst(output: Output, line: string, state: StateName): string {
+  const at = line.indexOf(state);
+  if (at === -1) return line;
+  return line.slice(0, at) + paintState(output, state, state) + line.slice(at + state.length);
 }
 
 const PATHS_SHOWN_MAX = 20;

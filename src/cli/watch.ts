@@ -1,5 +1,6 @@
 /** Watching tasks until they have ended, or until the person has seen enough. */
 
+import type { TaskView } from '../operations/inspect.ts';
 import type { Phasr } from '../phasr.ts';
 import type { TaskId } from '../task/names.ts';
 import { isLive } from '../task/decide.ts';
@@ -35,10 +36,22 @@ export async function watchTasks(
     );
     return 130;
   }
-  const next = views.map(renderNextSteps).filter((steps) => steps.length > 0);
-  if (next.length > 0) {
-    output.line('');
-    for (const steps of next.slice(0, 10)) output.line(`  ${steps.join('   ')}`);
-  }
+  output.line('');
+  for (const steps of nextSteps(views)) output.line(`  ${steps}`);
   return views.every(({ state }) => state.name === 'done') ? 0 : 1;
+}
+
+/** Tasks in the same state may be handled in the same way; one line for each state. */
+function nextSteps(views: readonly TaskView[]): readonly string[] {
+  const lines = new Map<string, { steps: string; ids: number[] }>();
+  for (const view of views) {
+    const steps = renderNextSteps(view).join('   ');
+    const kind = steps.replaceAll(/ \d+/g, ' N');
+    const line = lines.get(kind) ?? { steps, ids: [] };
+    line.ids.push(view.task.id);
+    lines.set(kind, line);
+  }
+  return [...lines].map(([kind, { steps, ids }]) =>
+    ids.length === 1 ? steps : `${kind}      N: ${ids.join(' ')}`,
+  );
 }

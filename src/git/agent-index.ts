@@ -7,9 +7,9 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { splitBytes } from '../base/text.ts';
-import { copyIndex } from './clean-room.ts';
 import { findStat } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
+import { copyIndex } from './index-file.ts';
 
 /** More than any repository's index; a larger file is no index of an honest agent. */
 const INDEX_BYTES_MAX = 2 * 1024 * 1024 * 1024;

@@ -6,24 +6,15 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import {
-  constants,
-  copyFileSync,
-  lstatSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { lstatSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
 import { decodeUtf8, splitBytes } from '../base/text.ts';
-import type { Environment } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 import { followAgentIndex } from './agent-index.ts';
 import { findStat, readPathFile, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
+import { copyIndex } from './index-file.ts';
 import { readRefAsText } from './refs.ts';
 import type { TaskDirs } from './task-dirs.ts';
 
@@ -142,17 +133,6 @@ export async function captureTree(
   }
 }
 
-/**
- * Copies an index file so that git trusts it no more than the original: entries as young as the index itself are looked at
- * again ("racily clean"), so the copy must not look younger.
- */
-export function copyIndex(from: string, to: string): void {
-  rmSync(to, { force: true });
-  copyFileSync(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
-  const stat = statSync(from);
-  utimesSync(to, stat.atime, Math.floor(stat.mtimeMs - 1) / 1000);
-}
-
 async function stageAll(
   place: GitPlace,
   worktree: { readonly gitlinks: readonly Buffer[]; readonly workTree: string },
@@ -239,7 +219,7 @@ async function updateGitlinks(
 }
 
 /** What a nested repository has checked out, read as text; undefined when the directory is no repository. */
-export function findNestedHead(directory: Buffer): Oid | undefined {
+function findNestedHead(directory: Buffer): Oid | undefined {
   const gitDir = findNestedGitDir(directory);
   if (gitDir === undefined) return undefined;
   const head = readPlainFile(join(gitDir, 'HEAD'), 4096)?.trim() ?? '';

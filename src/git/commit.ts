@@ -1,7 +1,7 @@
 /** Commits made from trees, by plumbing: no worktree, no hooks; signed only when asked to (ADR 0006). */
 
 import { asOid, type Oid } from '../base/oid.ts';
-import type { Environment } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 import { PhasrError } from '../base/errors.ts';
 import { type Setting, settingIsTrue, settingValue } from './config.ts';
 import { type GitPlace, readGitLine, runGit } from './git.ts';

@@ -3,7 +3,6 @@
 import type { Oid } from '../base/oid.ts';
 import { splitBytes } from '../base/text.ts';
 import { type GitPlace, runGit, streamGit } from './git.ts';
-import type { Streaming } from '../process/spawn.ts';
 
 export type FileChange = {
   /** As git's raw output has it: A, D, M, T, R (renamed), C (copied). */
@@ -78,12 +77,14 @@ export function sumChanges(changes: readonly FileChange[]): {
   return { files: changes.length, insertions, deletions };
 }
 
-/** The patch as git writes it, as a stream. With `binary` it can be given to `git apply`. */
-export function streamPatch(
+/**
+ * The patch as git writes it, piece by piece; git is started by the first reader and stopped when he has enough. With `binary` it can be given to `git apply`.
+ */
+export function readPatch(
   place: GitPlace,
   trees: TreeRange,
   options: { readonly binary: boolean },
-): Streaming {
+): AsyncGenerator<Buffer> {
   const form = options.binary ? ['--binary', '--full-index'] : [];
   return streamGit(place, ['diff-tree', '-p', ...form, ...COMMON, ...range(trees)], {
     timeoutMs: DIFF_TIMEOUT_MS,

@@ -1,6 +1,6 @@
 /** What git's environment must and must not contain, and which git is new enough; the reasons stand beside each line. */
 
-import type { Environment } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 
 /** 2.38 brought `merge-tree --write-tree`, with which merges are made without a worktree. */
 export const GIT_VERSION_MIN = { major: 2, minor: 38 } as const;

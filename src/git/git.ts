@@ -8,7 +8,8 @@
 import { appendFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PhasrError } from '../base/errors.ts';
-import { type Ended, type Environment, type Program, type Streaming } from '../process/spawn.ts';
+import type { Ended, Program } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 import { runPiped, runStreaming, runToEnd } from '../process/spawn.ts';
 import { GIT_SETTINGS, gitEnvironment } from './environment.ts';
 
@@ -100,13 +101,20 @@ export async function pipeGit(
   return two.stdout;
 }
 
-/** Starts git and hands over its output as it comes; for diffs, whose size has no limit. */
-export function streamGit(
+/** Git's output as it comes, for diffs, whose size has no limit. Throws `git-failed` at the end when git failed. */
+export async function* streamGit(
   place: GitPlace,
   args: readonly string[],
   options: { readonly timeoutMs: number },
-): Streaming {
-  return runStreaming(gitProgram(place, args, {}), options.timeoutMs);
+): AsyncGenerator<Buffer> {
+  const { stdout, stop, end } = runStreaming(gitProgram(place, args, {}), options.timeoutMs);
+  try {
+    for await (const chunk of stdout) yield chunk;
+    const ended = await end;
+    if (ended.exitCode !== 0) throw gitFailure(args, ended);
+  } finally {
+    stop();
+  }
 }
 
 function gitProgram(place: GitPlace, args: readonly string[], options: GitOptions): Program {

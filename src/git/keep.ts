@@ -7,9 +7,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
 import { splitBytes } from '../base/text.ts';
-import { copyIndex, findNestedGitDir } from './clean-room.ts';
+import { findNestedGitDir } from './clean-room.ts';
 import { findStat, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
+import { copyIndex } from './index-file.ts';
 import { readPackedRefs } from './refs.ts';
 
 /** Folders and files that tools make again from what is committed; never kept. Names only, at any depth. */

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
 import { type Oid, parseOid } from '../base/oid.ts';
-import type { Environment } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 import { GIT_VERSION_MIN } from './environment.ts';
 import { readPlainFile } from './files.ts';
 import { type GitPlace, readGitLine, runGit } from './git.ts';
@@ -112,6 +112,7 @@ function isPrivate(commonDir: string): TaskWorktree | undefined {
 /** What HEAD of a worktree says, read as text: the branch it is on, or the commit it is detached at. */
 export type HeadText = { readonly branch: string } | { readonly detached: Oid } | undefined;
 
+/** Undefined when there is no HEAD file, or it says neither. */
 export function readHead(gitDir: string): HeadText {
   let text: string;
   try {

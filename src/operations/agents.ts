@@ -3,7 +3,7 @@
 import { accessSync, constants } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { KNOWN_AGENTS, type KnownAgent } from '../agent/known.ts';
-import type { Environment } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 
 export type FoundAgent = KnownAgent & {
   /** Null when it is not in PATH. */

@@ -7,7 +7,7 @@ import type { GitPlace } from '../git/git.ts';
 import { type Repository, repositoryPlace } from '../git/repository.ts';
 import { cleanObjects, cleanRoom } from '../git/clean-room.ts';
 import { taskDirs, type TaskDirs } from '../git/task-dirs.ts';
-import type { Environment } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 import { isAlive, ownIdentity } from '../process/table.ts';
 import { type RepositoryPaths, taskDirectory, type UserPaths } from '../store/paths.ts';
 import type { Places } from '../store/places.ts';
@@ -39,6 +39,7 @@ export function userRepository(context: Context): GitPlace & { commonDir: string
   return { ...repositoryPlace(context.repository, context.env), commonDir };
 }
 
+/** Where a task's two git dirs, its registration and its worktree are. */
 export function dirsOf(context: Context, task: Pick<Task, 'id' | 'worktreePath'>): TaskDirs {
   return taskDirs(task, {
     commonDir: context.repository.commonDir,

@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { PhasrError } from '../base/errors.ts';
 import { captureTree, findWorktree } from '../git/clean-room.ts';
-import { type FileChange, listFileChanges, streamPatch } from '../git/diff.ts';
+import { type FileChange, listFileChanges, readPatch } from '../git/diff.ts';
 import { readRefAsText } from '../git/refs.ts';
 import type { GitPlace } from '../git/git.ts';
-import type { Streaming } from '../process/spawn.ts';
 import { readTree } from '../git/commit.ts';
 import type { TaskId } from '../task/names.ts';
 import { isLive } from '../task/decide.ts';
@@ -24,29 +23,31 @@ export type TaskDiff = {
   readonly tree: Oid;
   /** False while the agent works: the files were caught in motion. */
   readonly isFinal: boolean;
+  readonly isEmpty: boolean;
   /** Git's words on files that could not be read; null when all could. */
   readonly incomplete: string | null;
   readonly files: (paths: readonly string[]) => Promise<readonly FileChange[]>;
-  readonly patch: (paths: readonly string[], options: { readonly binary: boolean }) => Streaming;
+  readonly patch: (paths: readonly string[], options: { readonly binary: boolean }) => AsyncGenerator<Buffer>;
 };
 
 /** Looks at a task's changes. The worktree and its index stay untouched. */
 export async function diffTask(context: Context, id: TaskId): Promise<TaskDiff> {
   const task = await syncTask(context, requireTask(context, id));
-  const { tree, incomplete, place } = await lookAt(context, task);
+  const { tree, isEmpty, incomplete, place } = await lookAt(context, task);
   const range = { from: task.base.oid, to: tree };
   return {
     task,
     from: task.base.oid,
     tree,
     isFinal: !isLive(task.phase),
+    isEmpty,
     incomplete,
     files: (paths) => listFileChanges(place, { ...range, paths }),
-    patch: (paths, options) => streamPatch(place, { ...range, paths }, options),
+    patch: (paths, options) => readPatch(place, { ...range, paths }, options),
   };
 }
 
-type Look = { readonly tree: Oid; readonly incomplete: string | null; readonly place: GitPlace };
+type Look = Pick<TaskDiff, 'tree' | 'isEmpty' | 'incomplete'> & { readonly place: GitPlace };
 
 async function lookAt(context: Context, task: Task): Promise<Look> {
   const presence = task.directory === null ? 'gone' : findWorktree(task.worktreePath, task.directory);
@@ -65,7 +66,8 @@ async function lookAt(context: Context, task: Task): Promise<Look> {
       keepIndex: !isLive(task.phase),
       agentIndex: join(dirsOf(context, task).privateAdminDir, 'index'),
     });
-    return { tree: captured.tree, incomplete: captured.incomplete, place: objectsOf(context, task) };
+    const { tree, incomplete, changes } = captured;
+    return { tree, incomplete, isEmpty: changes.length === 0, place: objectsOf(context, task) };
   }
   // The worktree is gone: what was committed, or kept when the task was merged or discarded.
   const place =
@@ -74,5 +76,5 @@ async function lookAt(context: Context, task: Task): Promise<Look> {
       : objectsOf(context, task);
   const branch = readRefAsText(context.repository.commonDir, branchRef(task.branch));
   const commit = task.head?.oid ?? branch ?? task.base.oid;
-  return { tree: await readTree(place, commit), incomplete: null, place };
+  return { tree: await readTree(place, commit), isEmpty: commit === task.base.oid, incomplete: null, place };
 }

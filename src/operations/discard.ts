@@ -10,6 +10,7 @@ export type DiscardOutcome = { readonly kind: 'discarded'; readonly task: Task }
 
 /** Discards one task. Refuses while its run lives. Instant, whatever the size of the worktree. */
 export async function discardTask(context: Context, id: TaskId): Promise<DiscardOutcome> {
+  requireTask(context, id);
   const release = await takeClaim(context, taskClaim(id));
   if (release === undefined) {
     const task = requireTask(context, id);

@@ -5,7 +5,8 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { TASK_VARIABLES } from '../agent/command.ts';
 import { identityKey } from '../base/identity.ts';
-import { type Environment, startDetached } from '../process/spawn.ts';
+import { startDetached } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 import { findProcess, ownIdentity } from '../process/table.ts';
 import { repositoryPaths, taskDirectory } from '../store/paths.ts';
 import type { Place } from '../store/places.ts';
@@ -14,7 +15,7 @@ import { type Context, isHolderAlive } from './context.ts';
 const GIB = 1024 ** 3;
 
 /** How many runs at once unless the user says otherwise: five, fewer where each would have less than 2 GiB of memory, never fewer than two. */
-export function defaultJobs(): number {
+function defaultJobs(): number {
   return Math.min(5, Math.max(2, Math.floor(totalmem() / (2 * GIB))));
 }
 

@@ -20,6 +20,7 @@ export async function listTasks(context: Context, which: 'all' | 'open'): Promis
   return Promise.all(context.store.list(which).map((task) => viewTask(context, task)));
 }
 
+/** A task's state as of now; a running one's process is looked for in the process table. */
 export async function viewTask(context: Context, task: Task): Promise<TaskView> {
   const { process } = latestRun(task);
   const isRunning = task.phase.kind === 'running' && process !== null;

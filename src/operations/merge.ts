@@ -65,6 +65,7 @@ export type MergeOutcome =
 
 /** Merges one task and takes its worktree away. A refusal has moved no ref and changed no file of anybody. */
 export async function mergeTask(context: Context, id: TaskId, request: MergeRequest): Promise<MergeOutcome> {
+  requireTask(context, id);
   const release = await takeClaim(context, taskClaim(id));
   if (release === undefined) {
     const task = requireTask(context, id);

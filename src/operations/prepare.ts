@@ -19,9 +19,10 @@ import {
 import { rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { PhasrError, systemCode } from '../base/errors.ts';
-import { checkOutBase, copyIndex, readWorktreeIdentity } from '../git/clean-room.ts';
+import { checkOutBase, readWorktreeIdentity } from '../git/clean-room.ts';
 import { type Setting, settingValue } from '../git/config.ts';
 import { runGit } from '../git/git.ts';
+import { copyIndex } from '../git/index-file.ts';
 import { changeRefs, readRefs } from '../git/refs.ts';
 import {
   gitFileText,

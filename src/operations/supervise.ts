@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { identityKey } from '../base/identity.ts';
 import { ownIdentity } from '../process/table.ts';
-import type { Environment } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 import { readPlainText } from '../store/files.ts';
 import { runPaths } from '../store/paths.ts';
 import { latestRun, type Task } from '../task/task.ts';

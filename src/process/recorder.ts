@@ -9,7 +9,8 @@
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { PhasrError } from '../base/errors.ts';
 import type { ProcessIdentity } from '../base/identity.ts';
-import { type Environment, startDetached } from './spawn.ts';
+import { startDetached } from './spawn.ts';
+import type { Environment } from '../base/environment.ts';
 import { findProcess } from './table.ts';
 
 /** Handlers, not `trap ''`: a program started by the shell gets its default signal actions back. */

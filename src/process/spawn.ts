@@ -7,9 +7,8 @@
 import { spawn, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import type { Environment } from '../base/environment.ts';
 import { PhasrError, systemCode } from '../base/errors.ts';
-
-export type Environment = Readonly<Record<string, string>>;
 
 export type Program = {
   readonly file: string;
@@ -172,13 +171,13 @@ export async function runOnTerminal(
 
 /** A program whose standard output is read while it runs. */
 export type Streaming = {
-  readonly stdout: Readable;
+  readonly stdout: AsyncIterable<Buffer>;
   /** Kills the program; for readers that have enough. */
   readonly stop: () => void;
   readonly end: Promise<Ended>;
 };
 
-/** Starts a program whose output is consumed as it comes, so that its size does not matter. */
+/** Starts a program whose output is consumed as it comes, so that its size does not matter. The reader must begin at once. */
 export function runStreaming(program: Program, timeoutMs: number): Streaming {
   const child = start(program, ['ignore', 'pipe', 'pipe']);
   const { stdout, stderr } = child;

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { PhasrError, systemCode } from '../base/errors.ts';
 
-export type Value = string | number | bigint | null;
+type Value = string | number | bigint | null;
 export type Row = Readonly<Record<string, Value>>;
 
 type Statement = {
@@ -42,7 +42,7 @@ export type Database = {
 const SQLITE = { BUSY: 5, READONLY: 8, IOERR: 10, CORRUPT: 11, FULL: 13, CANTOPEN: 14, NOTADB: 26 } as const;
 
 /** The primary result code of an error that SQLite threw; both modules put the extended one into `errcode`. */
-export function sqliteCode(error: unknown): number | undefined {
+function sqliteCode(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error)) return undefined;
   return typeof error.errcode === 'number' ? error.errcode & 0xff : undefined;
 }

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
-import type { Environment } from '../process/spawn.ts';
+import type { Environment } from '../base/environment.ts';
 
 /** Paths inside the repository's common git dir: they die and move with it and are invisible to `git status`. */
 export type RepositoryPaths = {
@@ -15,6 +15,7 @@ export type RepositoryPaths = {
   readonly trashDir: string;
 };
 
+/** Where everything of Phasr is in a common git dir. */
 export function repositoryPaths(commonDir: string): RepositoryPaths {
   const phasrDir = join(commonDir, 'phasr');
   return {
@@ -39,6 +40,7 @@ export type RunPaths = {
   readonly environment: string;
 };
 
+/** Where the files of one run are. */
 export function runPaths(paths: RepositoryPaths, taskId: number, run: number): RunPaths {
   const directory = join(taskDirectory(paths, taskId), 'runs', String(run));
   return {

@@ -63,6 +63,7 @@ export type Places = {
   readonly close: () => void;
 };
 
+/** Opens (and makes, at first use) the user's list of places. Throws as {@link openDatabase} does. */
 export function openPlaces(path: string): Places {
   const database = openDatabase(path, SCHEMA);
   return {

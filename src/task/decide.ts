@@ -40,6 +40,7 @@ export type RefusalReason =
 
 export type Verb = 'stop' | 'resume' | 'merge' | 'discard';
 
+/** A refusal as a value. `message` says what happened to what, `hint` what the person can do. */
 export function refuse(
   reason: RefusalReason,
   message: string,

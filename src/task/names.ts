@@ -52,9 +52,12 @@ export function slugFromTitle(transliterated: string): string {
   const slug = transliterated
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, '-')
-    .slice(0, SLUG_LENGTH_MAX)
     .replaceAll(/^-+|-+$/g, '');
-  return slug === '' ? 'task' : slug;
+  if (slug.length <= SLUG_LENGTH_MAX) return slug === '' ? 'task' : slug;
+  // Cut between words where that leaves more than half.
+  const cut = slug.slice(0, SLUG_LENGTH_MAX);
+  const dash = slug[SLUG_LENGTH_MAX] === '-' ? SLUG_LENGTH_MAX : cut.lastIndexOf('-');
+  return (dash > SLUG_LENGTH_MAX / 2 ? cut.slice(0, dash) : cut).replaceAll(/-+$/g, '');
 }
 
 /** `phasr/task-1742-add-rate-limiting`; valid as a git branch on every platform because of the slug's alphabet. */

@@ -44,19 +44,19 @@ export function judgeEnd(run: Run, status: ExitStatus): RunEnd {
       evidence: `${file}, and process ${run.process?.pid ?? '?'} is gone`,
     };
   }
-  if (status === 0) return { outcome: 'done', exitCode, evidence: 'exit file: status 0' };
+  if (status === 0) return { outcome: 'done', exitCode, evidence: 'exit code 0' };
   const signal = ENDED_FROM_OUTSIDE.get(status);
   if (signal !== undefined) {
     return {
       outcome: 'interrupted',
       exitCode,
-      evidence: `exit file: status ${status} (ended by ${signal} from outside)`,
+      evidence: `exit code ${status} (ended by ${signal} from outside)`,
     };
   }
   const reason = CANNOT_START.get(status);
   return {
     outcome: 'failed',
     exitCode,
-    evidence: `exit file: status ${status}${reason === undefined ? '' : ` (${reason})`}`,
+    evidence: `exit code ${status}${reason === undefined ? '' : ` (${reason})`}`,
   };
 }

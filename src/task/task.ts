@@ -35,7 +35,7 @@ export type TaskPhase =
   | { readonly kind: 'merged' }
   | { readonly kind: 'discarded' };
 
-export type Head = {
+type Head = {
   readonly oid: Oid;
   readonly tree: Oid;
   readonly changes: Changes;
@@ -80,10 +80,15 @@ export function latestRun(task: Task): Run {
   return run;
 }
 
-/** The agent's name for people and trailers: the program without its folders. */
+/** Programs that run other programs; the script's name says more than theirs. */
+const INTERPRETERS = /^(?:node|bun|deno|python[\d.]*|ruby|perl|bash|zsh|dash|sh|env|npx)$/;
+
+/** The agent's name for people and trailers: the program, or the script that it runs, without its folders. */
 export function agentName(command: readonly string[]): string {
-  const program = command[0] ?? '';
-  return program.split(/[\\/]/).at(-1) || program;
+  const baseName = (path: string): string => path.split(/[\\/]/).at(-1) || path;
+  const [program = '', script = ''] = command;
+  const isScript = INTERPRETERS.test(baseName(program)) && script !== '' && !/^-|\s/.test(script);
+  return baseName(isScript ? script : program);
 }
 
 /** True when somebody has to go on with the task. */

@@ -5,5 +5,5 @@ import { fileURLToPath } from 'node:url';
 
 export function setup(): void {
   const script = fileURLToPath(new URL('../../scripts/build.mjs', import.meta.url));
-  execFileSync(process.execPath, [script, '--no-types'], { stdio: 'inherit' });
+  execFileSync(process.execPath, [script], { stdio: 'inherit' });
 }

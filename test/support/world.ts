@@ -19,6 +19,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Answer, TaskJson } from './answer.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 
@@ -132,10 +133,10 @@ export class World {
     return ran.stdout;
   }
 
-  async json<T = any>(args: readonly string[], options: RunOptions = {}): Promise<T> {
+  async json(args: readonly string[], options: RunOptions = {}): Promise<Answer> {
     const ran = await this.phasr([...insertBeforeSeparator(args, '--json')], options);
     try {
-      return JSON.parse(ran.stdout) as T;
+      return JSON.parse(ran.stdout) as Answer;
     } catch {
       throw new Error(`phasr ${args.join(' ')}: exit ${ran.code}, no JSON\n${ran.stdout}\n${ran.stderr}`);
     }
@@ -145,11 +146,13 @@ export class World {
   async task(
     script: string,
     options: { prompt?: string; args?: readonly string[] } & RunOptions = {},
-  ): Promise<any> {
+  ): Promise<TaskJson> {
     const { prompt = 'do it', args = [], ...rest } = options;
     const launched = await this.json(['run', prompt, ...args, '--', 'sh', '-c', script], rest);
     if (launched.tasks === undefined) throw new Error(JSON.stringify(launched));
-    return launched.tasks[0];
+    const [task] = launched.tasks;
+    if (task === undefined) throw new Error(JSON.stringify(launched));
+    return task;
   }
 
   program(file: string, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
@@ -168,8 +171,8 @@ export class World {
       child.on('close', (code) => {
         const bytes = Buffer.concat(out);
         const stderr = Buffer.concat(err).toString('utf8');
-        if (/\(node:\d+\)/.test(stderr)) reject(new Error(`Node warned: ${stderr}`));
-        resolve({ code, stdout: bytes.toString('utf8'), stderr, bytes });
+        if (/\(node:\d+\)/.test(stderr)) return reject(new Error(`Node warned: ${stderr}`));
+        return resolve({ code, stdout: bytes.toString('utf8'), stderr, bytes });
       });
     });
   }

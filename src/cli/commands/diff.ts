@@ -2,7 +2,6 @@
 
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { PhasrError } from '../../base/errors.ts';
 import { renderPath, renderVisible } from '../../base/text.ts';
 import type { TaskDiff } from '../../operations/diff.ts';
 import type { FileChange } from '../../git/diff.ts';
@@ -29,6 +28,8 @@ export const diff: Handler = (invocation) =>
     if (flag(options, 'json')) return printJson(output, found, await found.files(paths));
     if (flag(options, 'nameOnly')) return printNames(output, await found.files(paths));
     if (flag(options, 'stat')) return printStat(output, found, await found.files(paths));
+    if (found.isEmpty)
+      output.note(`phasr: task ${found.task.id} has changed nothing${found.isFinal ? '' : ' so far'}`);
     return printPatch(invocation, phasr, { found, paths });
   });
 
@@ -74,22 +75,18 @@ async function printPatch(
   phasr: Phasr,
   { found, paths }: { readonly found: TaskDiff; readonly paths: readonly string[] },
 ): Promise<number> {
-  const { stdout, end, stop } = found.patch(paths, { binary: !output.isTerminal });
   if (!output.isTerminal) {
-    for await (const chunk of stdout) await output.bytes(chunk as Buffer);
-  } else {
-    const wantsPager = !flag(options, 'noPager') && options['pager'] !== false;
-    const feed = async (input: Writable): Promise<void> => {
-      for await (const line of renderPatch(stdout, output)) {
-        if (input.destroyed) return stop();
-        if (!input.write(`${line}\n`)) await Promise.race([once(input, 'drain'), once(input, 'close')]);
-      }
-    };
-    if (!wantsPager || !(await phasr.page(feed))) {
-      for await (const line of renderPatch(stdout, output)) await output.bytes(Buffer.from(`${line}\n`));
-    }
+    for await (const chunk of found.patch(paths, { binary: true })) await output.bytes(chunk);
+    return 0;
   }
-  const ended = await end;
-  if (ended.exitCode === 0 || ended.signal !== null) return 0;
-  throw new PhasrError('git-failed', `git diff-tree failed: ${ended.stderrTail}`, { hint: 'Try again.' });
+  const lines = renderPatch(found.patch(paths, { binary: false }), output);
+  const feed = async (input: Writable): Promise<void> => {
+    for await (const line of lines) {
+      if (input.destroyed) return;
+      if (!input.write(`${line}\n`)) await Promise.race([once(input, 'drain'), once(input, 'close')]);
+    }
+  };
+  if (options['pager'] !== false && (await phasr.page(feed))) return 0;
+  for await (const line of lines) await output.bytes(Buffer.from(`${line}\n`));
+  return 0;
 }

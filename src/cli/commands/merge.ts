@@ -21,7 +21,7 @@ export const merge: Handler = (invocation) =>
     for (const [index, id] of ids.entries()) {
       const outcome = await phasr.merge(id, request);
       if (isJson) documents.push(await outcomeJson(phasr, id, outcome));
-      else printOutcome(output, id, outcome);
+      else printOutcome(output, outcome, phasr.repository.worktreeRoot);
       refused = outcome.kind === 'refused';
       if (!refused) continue;
       const left = ids.slice(index + 1);
@@ -42,13 +42,17 @@ function parseStrategy(options: Options): MergeStrategy {
   return strategy;
 }
 
-function printOutcome(output: Output, id: TaskId, outcome: MergeOutcome): void {
+function printOutcome(output: Output, outcome: MergeOutcome, standsIn: string | null): void {
   if (outcome.kind === 'refused') return printRefusal(output, outcome);
   const { task, target, commit, worktree, hooksNotRun } = outcome;
-  const followed = worktree === null ? '' : `; the files in ${renderVisible(worktree)} followed`;
+  const place =
+    worktree === standsIn
+      ? 'your files are up to date'
+      : `the files in ${renderVisible(worktree ?? '')} are up to date`;
+  const followed = worktree === null ? '' : `; ${place}`;
   const changes = renderChanges(task.head?.changes ?? null);
   output.line(
-    `task ${id} merged into ${renderVisible(target)} @ ${shortOid(commit)} (${changes})${followed}`,
+    `task ${task.id} merged into ${renderVisible(target)} @ ${shortOid(commit)} (${changes})${followed}`,
   );
   if (hooksNotRun.length > 0) output.line(`  hooks not run: ${hooksNotRun.join(', ')}`);
 }

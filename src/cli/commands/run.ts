@@ -45,7 +45,9 @@ export const run: Handler = async (invocation) => {
     if (leftBehind > 0)
       output.line(`${renderCount(leftBehind, 'uncommitted file')} stay${leftBehind === 1 ? 's' : ''} behind`);
     if (request.jobs !== null)
-      output.line(`at most ${request.jobs} at once from now on, in all your terminals`);
+      output.line(
+        `at most ${request.jobs} run at once from now on, in all your terminals (change it with --jobs)`,
+      );
     if (flag(options, 'detach')) return printDetached(invocation, launched);
     return watchTasks(
       invocation,

@@ -1,6 +1,7 @@
 /** `phasr stop`. */
 
 import { renderVisible } from '../../base/text.ts';
+import type { Task } from '../../task/task.ts';
 import { flag, type Handler, parseTasks, withPhasr } from '../command.ts';
 import { refusalJson, taskJson } from '../json.ts';
 import { printRefusal, renderChanges } from '../render.ts';
@@ -21,11 +22,17 @@ export const stop: Handler = (invocation) =>
       const view = await phasr.view(outcome.task);
       documents.push({ ...taskJson(view), outcome: outcome.kind });
       if (isJson) continue;
-      const changes = renderChanges(view.task.head?.changes ?? null);
       output.line(
-        `task ${id} ${view.state.name}: ${renderVisible(view.state.evidence)}${changes === '' ? '' : `; ${changes} kept`}`,
+        `task ${id} ${view.state.name}: ${renderVisible(view.state.evidence)}; ${whatIsKept(view.task)}`,
       );
     }
     if (isJson) output.json({ tasks: documents });
     return outcomes.every(({ outcome }) => outcome.kind === 'stopped') ? 0 : 1;
   });
+
+function whatIsKept({ head, directory }: Task): string {
+  if (directory === null) return 'nothing had been made';
+  return head === null || head.changes.files === 0
+    ? 'it had changed nothing'
+    : `kept: ${renderChanges(head.changes)}`;
+}

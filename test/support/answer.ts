@@ -1,0 +1,51 @@
+/** What `--json` answers, as far as tests read it. One loose shape for all commands: a field that is missing shows in the assertion. */
+
+type RunJson = {
+  readonly run: number;
+  readonly pid: number;
+  readonly prompt: string;
+  readonly exitCode: number | null;
+  readonly evidence: string;
+  readonly leftBehind: number;
+};
+
+export type TaskJson = {
+  readonly id: number;
+  readonly title: string;
+  readonly state: string;
+  readonly evidence: string;
+  readonly branch: string;
+  readonly base: { readonly oid: string; readonly name: string };
+  readonly worktree: string;
+  readonly head: string;
+  readonly notes: readonly string[];
+  readonly trouble: string | null;
+  readonly kept: string | null;
+  readonly held: string | null;
+  readonly outcome: string;
+  readonly run: RunJson;
+};
+
+type RefusalJson = { readonly code: string; readonly details: { readonly paths: readonly string[] } };
+
+type FileJson = {
+  readonly status: string;
+  readonly path: string;
+  readonly pathBase64?: string;
+  readonly oldPath?: string;
+};
+
+/** Where there is none the assertion on it fails, which is what a test is for. */
+type AtLeastOne<T> = readonly [T, ...T[]];
+
+export type Answer = TaskJson & {
+  readonly tasks: AtLeastOne<TaskJson>;
+  readonly merges: AtLeastOne<{ readonly outcome: string; readonly refusal: RefusalJson }>;
+  readonly files: readonly FileJson[];
+  readonly agents: readonly { readonly program: string }[];
+  readonly events: readonly { readonly type: string }[];
+  readonly tree: string;
+  readonly transcriptBytes: number;
+  readonly code: string;
+  readonly hint: string;
+};
