@@ -160,7 +160,7 @@ test('several tasks are merged in order, up to the first that cannot be', async 
   const ran = await world.phasr(['merge', '1', '2', '3']);
   expect(ran.code).toBe(1);
   expect(ran.stdout).toMatch(
-    /^task 1 merged into main @ \w{9} \(1 file \+1 -0\); the files in .* followed\n$/,
+    /^task 1 merged into main @ \w{9} \(1 file \+1 -0\); your files are up to date\n$/,
   );
   expect(ran.stderr).toBe(
     'phasr: task 2 conflicts with main\n    file\n  Nothing was changed. Let the agent solve it: phasr resume 2 "merge main into this branch and resolve the conflicts"\n  not tried: 3\n',
@@ -208,7 +208,7 @@ test.skipIf(!hasTerminal)(
     expect(stdout).toContain('working on it');
     expect(stdout.lastIndexOf('\u001B[?25h')).toBeGreaterThan(stdout.lastIndexOf('\u001B[?25l'));
     expect(stdout).toContain('\u001B[2A');
-    expect(stdout).toContain('phasr diff 1   phasr merge 1   phasr discard 1');
+    expect(stdout).toContain('phasr diff N   phasr merge N   phasr discard N      N: 1 2');
     for (const line of stdout.split('\n'))
       expect(line.replaceAll(/\u001B\[[0-9;?]*[A-Za-z]/g, '').trimEnd().length).toBeLessThanOrEqual(100);
   },

@@ -160,20 +160,24 @@ test('10 s after stop nothing of a run lives that ignores SIGTERM and leaves a d
     evidence: 'stopped on request',
   });
   expect(processesOf(1)).toEqual([]);
-  expect(await canConnect(one!)).toBe(false);
+  expect(await connection(one!)).toBe('ECONNREFUSED');
   expect(processesOf(2)).toEqual(sibling);
-  expect(await canConnect(two!)).toBe(true);
+  expect(await connection(two!)).toBe('connected');
   expect(bystander.exitCode === null && bystander.signalCode === null).toBe(true);
   bystander.kill('SIGKILL');
   expect(world.git(['show', `${stopped.tasks[0].head}:work.txt`])).toBe('work of 1');
   await world.ok(['stop', '2']);
 });
 
-function canConnect(port: number): Promise<boolean> {
+/** `connected`, or the system's word for why not. */
+function connection(port: number): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
-    socket.on('connect', () => (socket.destroy(), resolve(true)));
-    socket.on('error', () => resolve(false));
+    socket.on('connect', () => {
+      socket.destroy();
+      resolve('connected');
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => resolve(String(error.code)));
   });
 }
 

@@ -124,8 +124,9 @@ function isOverTime(context: Context, task: Task): boolean {
 
 async function endRun(context: Context, task: Task, paths: RunPaths): Promise<Task> {
   const run = latestRun(task);
+  if (run.marker === null) throw new Error(`run ${run.run} of task ${task.id} has no marker`);
   const belonging = {
-    variable: `${MARKER_NAME}=${run.marker ?? ''}`,
+    variable: `${MARKER_NAME}=${run.marker}`,
     recorder: run.process ?? { pid: 0, startedAt: 'unknown' },
   };
   const stopped = await stopBelonging(belonging, run.stop === null ? LEFT_BEHIND_LIMITS : STOP_LIMITS);

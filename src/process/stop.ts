@@ -39,6 +39,8 @@ const RECORDER_GRACE_MS = 1000;
 
 /** The processes of a run that live now, the recorder not included. */
 export async function findBelonging(run: Belonging): Promise<readonly ProcessRow[]> {
+  // What is chosen here is ended: a marker that is no real one must choose nothing.
+  if (!/^[A-Z_]+=.{8,}$/.test(run.variable)) throw new Error(`not a run's marker: ${run.variable}`);
   const rows = await listProcesses();
   const chosen = new Map<number, ProcessRow>();
   const groups = new Set<number>();

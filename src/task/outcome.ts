@@ -37,11 +37,11 @@ export function judgeEnd(run: Run, status: ExitStatus): RunEnd {
     return { outcome: 'stopped', exitCode, evidence: why };
   }
   if (status === undefined || status === 'unreadable') {
-    const file = status === undefined ? 'no exit file' : 'an empty exit file';
+    const pid = run.process?.pid ?? '?';
     return {
       outcome: 'interrupted',
       exitCode,
-      evidence: `${file}, and process ${run.process?.pid ?? '?'} is gone`,
+      evidence: `no exit code was recorded, and process ${pid} is gone`,
     };
   }
   if (status === 0) return { outcome: 'done', exitCode, evidence: 'exit code 0' };

@@ -177,18 +177,23 @@ export class World {
     });
   }
 
-  /** Living processes that carry a text in their environment, as `pid` numbers. */
-  processes(text = this.root): number[] {
+  /**
+   * Living processes of this world, those alone that carry a text in their environment. The world's own marker is always asked for: what is
+   * found here is killed when the world ends.
+   */
+  processes(text = ''): number[] {
+    const marker = `\0PHASR_TEST_WORLD=${this.root}\0`;
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
       .map(Number)
       .filter((pid) => {
+        if (pid === process.pid) return false;
         try {
+          const environment = `\0${readFileSync(`/proc/${pid}/environ`, 'latin1')}`;
           const isZombie = /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
-          return (
-            pid !== process.pid && !isZombie && readFileSync(`/proc/${pid}/environ`, 'latin1').includes(text)
-          );
+          return environment.includes(marker) && environment.includes(text) && !isZombie;
         } catch {
+          // Safe to ignore: it has just ended, or is somebody else's.
           return false;
         }
       });
@@ -221,7 +226,7 @@ export class World {
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (let tries = 0; tries < 200; tries++) {
-      const pids = this.processes(`PHASR_TEST_WORLD=${this.root}`);
+      const pids = this.processes();
       if (pids.length === 0) break;
       for (const pid of pids) {
         try {

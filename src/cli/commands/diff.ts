@@ -1,6 +1,5 @@
 /** `phasr diff`. */
 
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { renderPath, renderVisible } from '../../base/text.ts';
 import type { TaskDiff } from '../../operations/diff.ts';
@@ -83,10 +82,18 @@ async function printPatch(
   const feed = async (input: Writable): Promise<void> => {
     for await (const line of lines) {
       if (input.destroyed) return;
-      if (!input.write(`${line}\n`)) await Promise.race([once(input, 'drain'), once(input, 'close')]);
+      if (!input.write(`${line}\n`)) await untilReady(input);
     }
   };
   if (options['pager'] !== false && (await phasr.page(feed))) return 0;
   for await (const line of lines) await output.bytes(Buffer.from(`${line}\n`));
   return 0;
+}
+
+/** A pager that is left closes its input, and then has room for nothing more. */
+function untilReady(input: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    input.once('drain', resolve);
+    input.once('close', resolve);
+  });
 }
