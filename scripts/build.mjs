@@ -1,4 +1,7 @@
-/** Builds `dist/`: one bundle with shared chunks (start-up is what users feel), types beside it, and the licences of what is bundled. */
+/**
+ * Builds `dist/`: the program and its helper as one CommonJS file each, the library as one ES module, types beside it, and the licences of
+ * what is bundled. One file, because what users feel is the start: `phasr list` took 85 ms as ES modules in chunks and 66 ms like this.
+ */
 import { build } from 'esbuild';
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,33 +10,53 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 
-rmSync(`${root}dist`, { recursive: true, force: true });
-const result = await build({
+/** @type {import('esbuild').BuildOptions} */
+const COMMON = {
   absWorkingDir: root,
-  entryPoints: { cli: 'src/cli/main.ts', helper: 'src/helper.ts', index: 'src/index.ts' },
-  outdir: 'dist',
   bundle: true,
-  splitting: true,
-  format: 'esm',
   platform: 'node',
   target: 'node20',
-  chunkNames: 'chunk-[hash]',
   external: Object.keys(manifest.dependencies),
-  define: { PHASR_VERSION: JSON.stringify(manifest.version) },
-  // Bundled CommonJS (commander) asks for `require`.
-  banner: {
-    js: "import { createRequire as phasrCreateRequire } from 'node:module'; const require = phasrCreateRequire(import.meta.url);",
-  },
   legalComments: 'none',
+  // Less to read at each start; names stay, for stacks in bug reports.
+  minifyWhitespace: true,
+  minifySyntax: true,
   metafile: true,
   logLevel: 'warning',
+};
+const VERSION = { PHASR_VERSION: JSON.stringify(manifest.version) };
+
+/** CommonJS has no `import.meta.url`. */
+const programs = {
+  ...COMMON,
+  entryPoints: { cli: 'src/cli/main.ts', helper: 'src/helper.ts' },
+  outdir: 'dist',
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  define: { ...VERSION, 'import.meta.url': 'phasrFileUrl' },
+  banner: { js: "const phasrFileUrl=require('node:url').pathToFileURL(__filename).href;" },
+};
+const library = {
+  ...COMMON,
+  entryPoints: { index: 'src/index.ts' },
+  outdir: 'dist',
+  format: 'esm',
+  define: VERSION,
+};
+
+rmSync(`${root}dist`, { recursive: true, force: true });
+const built = await Promise.all([build(programs), build(library)]).catch(() => {
+  // esbuild has said what is wrong, and where.
+  process.exit(1);
 });
-chmodSync(`${root}dist/cli.js`, 0o755);
+chmodSync(`${root}dist/cli.cjs`, 0o755);
 
 const bundled = new Set();
-for (const input of Object.keys(result.metafile.inputs)) {
-  const name = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
-  if (name !== undefined) bundled.add(name);
+for (const { metafile } of built) {
+  for (const input of Object.keys(metafile.inputs)) {
+    const name = /node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1];
+    if (name !== undefined) bundled.add(name);
+  }
 }
 const notices = [...bundled]
   .sort((a, b) => a.localeCompare(b))
@@ -49,9 +72,6 @@ const notices = [...bundled]
 writeFileSync(`${root}dist/THIRD-PARTY-LICENCES.txt`, notices.join(`\n${'-'.repeat(72)}\n\n`));
 
 if (!process.argv.includes('--no-types')) {
-  execFileSync(
-    process.execPath,
-    [`${root}node_modules/typescript/bin/tsc`, '-p', `${root}tsconfig.build.json`],
-    { stdio: 'inherit' },
-  );
+  const tsc = `${root}node_modules/typescript/bin/tsc`;
+  execFileSync(process.execPath, [tsc, '-p', `${root}tsconfig.build.json`], { stdio: 'inherit' });
 }

@@ -9,30 +9,21 @@ import { findRepository, findTaskWorktree, type Repository } from './git/reposit
 import { findAgents, type FoundAgent } from './operations/agents.ts';
 import type { Context } from './operations/context.ts';
 import { requireTask } from './operations/context.ts';
-import { diffTask, type TaskDiff } from './operations/diff.ts';
-import { discardTask, type DiscardOutcome } from './operations/discard.ts';
-import { readJobs } from './operations/dispatch.ts';
-import {
-  countLeftBehind,
-  listTasks,
-  readLastOutput,
-  showTask,
-  type TaskDetails,
-  type TaskView,
-  viewTask,
-} from './operations/inspect.ts';
-import { type Launched, type LaunchRequest, launchTasks } from './operations/launch.ts';
-import { type LogPiece, type LogRequest, readLogs } from './operations/logs.ts';
-import { type MergeOutcome, type MergeRequest, mergeTask } from './operations/merge.ts';
-import { pageOutput } from './operations/page.ts';
+import type { TaskDiff } from './operations/diff.ts';
+import type { DiscardOutcome } from './operations/discard.ts';
+import { readJobs } from './operations/jobs.ts';
+import { countLeftBehind, listTasks, readLastOutput, type TaskView, viewTask } from './operations/inspect.ts';
+import type { TaskDetails } from './operations/show.ts';
+import type { Launched, LaunchRequest } from './operations/launch.ts';
+import type { LogPiece, LogRequest } from './operations/logs.ts';
+import type { MergeOutcome, MergeRequest } from './operations/merge.ts';
 import { recover, type Recovered } from './operations/recover.ts';
-import { type ResumeOutcome, type ResumeRequest, resumeTask } from './operations/resume.ts';
-import { type StopOutcome, stopTask } from './operations/stop.ts';
-import { superviseTask } from './operations/supervise.ts';
-import { sweepTrash } from './operations/sweep.ts';
-import { type WaitOptions, type WaitOutcome, waitForTasks } from './operations/wait.ts';
+import type { ResumeOutcome, ResumeRequest } from './operations/resume.ts';
+import type { StopOutcome } from './operations/stop.ts';
+import type { WaitOptions, WaitOutcome } from './operations/wait.ts';
 import type { Environment } from './base/environment.ts';
 import { repositoryPaths, userPaths } from './store/paths.ts';
+import { loadSqlite } from './store/database.ts';
 import { openPlaces, type Places } from './store/places.ts';
 import { openTaskStore } from './store/task-store.ts';
 import { asTaskId, type TaskId } from './task/names.ts';
@@ -96,6 +87,7 @@ export async function supervise(commonDir: string, taskId: number): Promise<void
     env: definedVariables(process.env),
     currentTask: null,
   });
+  const { superviseTask } = await import('./operations/supervise.ts');
   await superviseTask(context, asTaskId(taskId)).finally(close);
 }
 
@@ -105,28 +97,33 @@ export async function sweep(commonDir: string): Promise<void> {
     env: definedVariables(process.env),
     currentTask: null,
   });
+  const { sweepTrash } = await import('./operations/sweep.ts');
   await sweepTrash(context).finally(close);
 }
 
+/** Each verb's code is loaded when it is called: most calls need one. */
 function verbsOf(context: Context, close: () => void): Phasr {
   return {
     repository: context.repository,
     currentTask: context.currentTask,
-    launch: (request) => launchTasks(context, request),
+    launch: async (request) => (await import('./operations/launch.ts')).launchTasks(context, request),
     list: (which) => listTasks(context, which),
     find: (id) => requireTask(context, id),
     view: (task) => viewTask(context, task),
-    show: (id) => showTask(context, id),
-    diff: (id) => diffTask(context, id),
-    logs: (id, request) => readLogs(context, id, request),
+    show: async (id) => (await import('./operations/show.ts')).showTask(context, id),
+    diff: async (id) => (await import('./operations/diff.ts')).diffTask(context, id),
+    logs: async function* (id, request) {
+      const { readLogs } = await import('./operations/logs.ts');
+      yield* readLogs(context, id, request);
+    },
     lastOutput: (task) => readLastOutput(context, task),
-    wait: (ids, options) => waitForTasks(context, ids, options),
-    stop: (id) => stopTask(context, id),
-    resume: (id, request) => resumeTask(context, id, request),
-    merge: (id, request) => mergeTask(context, id, request),
-    discard: (id) => discardTask(context, id),
+    wait: async (ids, options) => (await import('./operations/wait.ts')).waitForTasks(context, ids, options),
+    stop: async (id) => (await import('./operations/stop.ts')).stopTask(context, id),
+    resume: async (id, request) => (await import('./operations/resume.ts')).resumeTask(context, id, request),
+    merge: async (id, request) => (await import('./operations/merge.ts')).mergeTask(context, id, request),
+    discard: async (id) => (await import('./operations/discard.ts')).discardTask(context, id),
     countLeftBehind: () => countLeftBehind(context),
-    page: (feed) => pageOutput(context, feed),
+    page: async (feed) => (await import('./operations/page.ts')).pageOutput(context, feed),
     jobs: () => readJobs(context),
     recover: () => recover(context),
     close,
@@ -136,7 +133,10 @@ function verbsOf(context: Context, close: () => void): Phasr {
 type Opened = { readonly context: Context; readonly close: () => void };
 
 async function openContext({ directory, env = definedVariables(process.env) }: OpenOptions): Promise<Opened> {
-  const found = await findRepository(directory, env);
+  const finding = findRepository(directory, env);
+  // Loaded while git is answering: nearly every call needs it.
+  loadSqlite();
+  const found = await finding;
   const inside = findTaskWorktree(found);
   // Launching from inside a task is refused by its git dir; everything else means the repository behind it.
   const repository = inside === undefined ? found : { ...found, commonDir: inside.commonDir };
@@ -175,8 +175,8 @@ function contextOf(repository: Repository, { env, currentTask }: Surroundings): 
 
 /** The built program for helper processes: beside this file when built, in `dist` when run from source. */
 function helperPath(): string {
-  const beside = fileURLToPath(new URL('./helper.js', import.meta.url));
-  return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/helper.js', import.meta.url));
+  const beside = fileURLToPath(new URL('./helper.cjs', import.meta.url));
+  return existsSync(beside) ? beside : fileURLToPath(new URL('../dist/helper.cjs', import.meta.url));
 }
 
 function definedVariables(env: NodeJS.ProcessEnv): Environment {

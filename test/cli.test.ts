@@ -9,7 +9,7 @@ import { COMMANDS } from '../src/cli/commands.ts';
 import { makeWorld, type Ran, type RunOptions, type World } from './support/world.ts';
 
 const hasTerminal = spawnSync('script', ['--version']).status === 0;
-const CLI = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url));
 
 /** Runs `phasr` on a terminal of its own (util-linux `script`), 100 columns wide. */
 function onTerminal(world: World, args: readonly string[], options: RunOptions = {}): Promise<Ran> {

@@ -245,7 +245,7 @@ test('killed at any moment, a discard or merge is finished by the next command a
     const killed = world.kill(['phasr', verb, String(task.id)], round * 12);
     await killed;
     // Phasr's own processes die; a git command that was under way ends by itself, as after any kill of its parent.
-    for (const pid of world.processes().filter((one) => world.commandLine(one).includes('helper.js')))
+    for (const pid of world.processes().filter((one) => world.commandLine(one).includes('helper.cjs')))
       process.kill(pid, 'SIGKILL');
     const after = await world.json(['show', String(task.id)]);
     expect(['done', verb === 'merge' ? 'merged' : 'discarded']).toContain(after.state);

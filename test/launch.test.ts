@@ -481,7 +481,7 @@ test('inherited GIT_DIR, GIT_INDEX_FILE and GIT_WORK_TREE change nothing, also w
 
   world.write(
     '.git/hooks/post-commit',
-    `#!/bin/sh\n"${process.execPath}" "${join(process.cwd(), 'dist/cli.js')}" run "from a hook" --json -- sh -c 'echo hook > hook' > "${world.root}/hook.json" 2>&1\n`,
+    `#!/bin/sh\n"${process.execPath}" "${join(process.cwd(), 'dist/cli.cjs')}" run "from a hook" --json -- sh -c 'echo hook > hook' > "${world.root}/hook.json" 2>&1\n`,
   );
   chmodSync(join(world.repo, '.git/hooks/post-commit'), 0o755);
   world.append('README.md', 'more\n');

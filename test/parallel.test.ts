@@ -111,7 +111,7 @@ test('no more runs than --jobs go on at once over all terminals and repositories
   await waitFor('two to run', async () => (await states()).match(/running/g)?.length === 2);
   expect(await states()).toBe('a1 running, a2 running, a3 queued, b1 queued, b2 queued');
   // Two supervisors, two recorders with their agents; nothing waits as a process.
-  const helpers = world.processes().filter((pid) => world.commandLine(pid).includes('helper.js'));
+  const helpers = world.processes().filter((pid) => world.commandLine(pid).includes('helper.cjs'));
   expect(helpers).toHaveLength(2);
   writeFileSync(`${gate}-a2`, '');
   await waitFor(

@@ -19,7 +19,7 @@ const gated = (gate: string): string =>
 function supervisors(world: World, task = ''): number[] {
   return world
     .processes()
-    .filter((pid) => world.commandLine(pid).includes(`helper.js supervise ${world.repo}/.git ${task}`));
+    .filter((pid) => world.commandLine(pid).includes(`helper.cjs supervise ${world.repo}/.git ${task}`));
 }
 
 async function running(world: World, id: number): Promise<Answer> {
@@ -268,7 +268,7 @@ test('Ctrl-C while watching leaves the tasks running and says how to come back',
   const gate = join(world.root, 'gate');
   const watching = spawn(
     process.execPath,
-    [fileURLToPath(new URL('../dist/cli.js', import.meta.url)), 'run', 'x', '--', 'sh', '-c', gated(gate)],
+    [fileURLToPath(new URL('../dist/cli.cjs', import.meta.url)), 'run', 'x', '--', 'sh', '-c', gated(gate)],
     { cwd: world.repo, env: world.env },
   );
   let said = '';

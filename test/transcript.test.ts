@@ -49,7 +49,7 @@ test('an agent that prints 1 GB ends properly; head and tail are kept, the rest 
   );
   // What is printed between two looks is on the disk until the second one; then the limit holds.
   await waitFor('the transcript to be bounded', () => diskBytes(world, 1) <= TRANSCRIPT_BYTES_MAX + 4096);
-  const supervisor = world.processes().find((pid) => world.commandLine(pid).includes('helper.js supervise'));
+  const supervisor = world.processes().find((pid) => world.commandLine(pid).includes('helper.cjs supervise'));
   const peakKb = Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${supervisor}/status`, 'utf8'))?.[1]);
   // Node itself takes about 45 MB; what is told apart here is 60 from a gigabyte.
   expect(peakKb).toBeLessThan(100_000);

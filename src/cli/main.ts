@@ -1,10 +1,14 @@
 #!/usr/bin/env node
-/** `phasr`: arguments → command → exit code. The only place that ends the process. */
+/**
+ * `phasr`: arguments → command → exit code. The only place that ends the process.
+ *
+ * What is imported here at the top is loaded even for `phasr --version`, so it is next to nothing.
+ */
 
 import { PhasrError, type ErrorKind } from '../base/errors.ts';
 import { renderVisible } from '../base/text.ts';
-import { type CommandDeclaration, usageError } from './command.ts';
-import { openOutput, type Output } from './output.ts';
+import type { CommandDeclaration } from './command.ts';
+import type { Output } from './output.ts';
 
 declare const PHASR_VERSION: string;
 
@@ -28,6 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const env = Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
+  const { openOutput } = await import('./output.ts');
   const output = openOutput(env);
   const wantsJson = argv.slice(0, separatorOf(argv)).includes('--json');
   const interruption = watchSignals();
@@ -83,7 +88,9 @@ async function callCommand(argv: readonly string[], { env, output, signal }: Sur
     'after',
     `\nExamples:\n${renderExamples(COMMANDS.flatMap((command) => command.examples.slice(0, 1)).slice(0, 8))}`,
   );
-  for (const declaration of COMMANDS) {
+  // Help and suggestions need all of them; a call needs its own.
+  const called = COMMANDS.filter(({ name }) => name === argv[0]);
+  for (const declaration of called.length > 0 ? called : COMMANDS) {
     const command = program
       .command(`${declaration.name} ${declaration.arguments}`.trim())
       .summary(declaration.summary);
@@ -120,7 +127,9 @@ async function callCommand(argv: readonly string[], { env, output, signal }: Sur
     if (error.exitCode === 0) return EXIT.done;
     // With no command commander has shown the help and calls it an error; it is what a newcomer types first.
     if (error.code === 'commander.help') return argv.length === 0 ? EXIT.done : EXIT.usage;
-    throw usageError(error.message.replace(/^error: /, ''), usageHint(argv, error.code));
+    throw new PhasrError('usage', error.message.replace(/^error: /, ''), {
+      hint: usageHint(argv, error.code),
+    });
   }
 }
 
@@ -163,4 +172,8 @@ if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
   );
   process.exit(EXIT.refused);
 }
-process.exitCode = await main(process.argv.slice(2));
+async function start(): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2));
+}
+
+void start();

@@ -3,16 +3,13 @@
  * removed from the index stays out although it is on the disk. The agent's index is read for these paths and for nothing else.
  */
 
-import { randomBytes } from 'node:crypto';
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { uniqueName } from '../base/unique.ts';
 import { splitBytes } from '../base/text.ts';
 import { findStat } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
-import { copyIndex } from './index-file.ts';
-
-/** More than any repository's index; a larger file is no index of an honest agent. */
-const INDEX_BYTES_MAX = 2 * 1024 * 1024 * 1024;
+import { copyIndex, INDEX_BYTES_MAX, isSameFile } from './index-file.ts';
 
 /**
  * Makes the index of `place` track exactly those ignored files that the agent's index tracks. Call it before staging everything else.
@@ -23,8 +20,9 @@ export async function followAgentIndex(
   indexes: { readonly agent: string; readonly seed: string },
 ): Promise<void> {
   const stat = findStat(indexes.agent);
-  if (stat?.isFile() !== true || stat.size > INDEX_BYTES_MAX || isSame(indexes)) return;
-  const copy = join(place.gitDir ?? '', `index.agent.${process.pid}.${randomBytes(4).toString('hex')}`);
+  if (stat?.isFile() !== true || stat.size > INDEX_BYTES_MAX || isSameFile(indexes.agent, indexes.seed))
+    return;
+  const copy = join(place.gitDir ?? '', `index.agent.${uniqueName()}`);
   try {
     copyIndex(indexes.agent, copy);
     const theirs = await listIgnoredTracked({
@@ -42,10 +40,6 @@ export async function followAgentIndex(
   } finally {
     rmSync(copy, { force: true });
   }
-}
-
-function isSame({ agent, seed }: { readonly agent: string; readonly seed: string }): boolean {
-  return findStat(seed)?.size === findStat(agent)?.size && readFileSync(agent).equals(readFileSync(seed));
 }
 
 function isFile(place: GitPlace, path: Buffer): boolean {

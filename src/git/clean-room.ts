@@ -5,16 +5,16 @@
  * repositories have no say; ignore and attribute files are content, as they are for the user's own `git add -A`.
  */
 
-import { randomBytes } from 'node:crypto';
 import { lstatSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { uniqueName } from '../base/unique.ts';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
 import { decodeUtf8, splitBytes } from '../base/text.ts';
 import type { Environment } from '../base/environment.ts';
 import { followAgentIndex } from './agent-index.ts';
 import { findStat, readPathFile, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
-import { copyIndex } from './index-file.ts';
+import { copyIndex, isSameFile } from './index-file.ts';
 import { readRefAsText } from './refs.ts';
 import type { TaskDirs } from './task-dirs.ts';
 
@@ -112,7 +112,7 @@ export async function captureTree(
   const { gitDir, workTree } = room;
   if (gitDir === null || workTree === null)
     throw new Error('a capture needs the clean room and the worktree');
-  const index = join(gitDir, `index.${process.pid}.${randomBytes(4).toString('hex')}`);
+  const index = join(gitDir, `index.${uniqueName()}`);
   copyIndex(join(gitDir, 'index'), index);
   try {
     const place = { ...room, variables: { ...room.variables, GIT_INDEX_FILE: index } };
@@ -131,6 +131,22 @@ export async function captureTree(
     rmSync(index, { force: true });
     rmSync(`${index}.lock`, { force: true });
   }
+}
+
+/**
+ * Whether a worktree still holds exactly what the clean room's index says, by one look at its files and none into them. False when in doubt
+ * (also when the agent's index has changed, or there are nested repositories): then a capture tells. Two git processes at once.
+ */
+export async function isUnchanged(room: GitPlace, agentIndex: string): Promise<boolean> {
+  const { gitDir } = room;
+  if (gitDir === null || readPlainFile(join(gitDir, 'gitlinks'), 1) !== '') return false;
+  if (!isSameFile(agentIndex, join(gitDir, 'index'))) return false;
+  const quiet = { ok: [0, 1], stdoutBytesMax: 1024 * 1024 };
+  const [files, others] = await Promise.all([
+    runGit(room, ['diff-files', '--quiet', '--ignore-submodules=all'], quiet),
+    runGit(room, ['ls-files', '-z', '--others', '--exclude-standard', '--directory', '--no-empty-directory']),
+  ]);
+  return files.exitCode === 0 && others.stdout.length === 0;
 }
 
 async function stageAll(

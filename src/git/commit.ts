@@ -1,6 +1,6 @@
 /** Commits made from trees, by plumbing: no worktree, no hooks; signed only when asked to (ADR 0006). */
 
-import { asOid, type Oid } from '../base/oid.ts';
+import { asOid, type Oid, parseOid } from '../base/oid.ts';
 import type { Environment } from '../base/environment.ts';
 import { PhasrError } from '../base/errors.ts';
 import { type Setting, settingIsTrue, settingValue } from './config.ts';
@@ -116,6 +116,12 @@ export async function isAncestor(place: GitPlace, ancestor: Oid, descendant: Oid
   if (ancestor === descendant) return true;
   const args = ['merge-base', '--is-ancestor', ancestor, descendant];
   return (await runGit(place, args, { ok: [0, 1] })).exitCode === 0;
+}
+
+/** A best common ancestor of two commits; undefined when they have none. One git process. */
+export async function findMergeBase(place: GitPlace, one: Oid, other: Oid): Promise<Oid | undefined> {
+  const { exitCode, stdout } = await runGit(place, ['merge-base', one, other], { ok: [0, 1] });
+  return exitCode === 0 ? parseOid(stdout.toString('latin1').trim()) : undefined;
 }
 
 /** The tree of a commit. One git process. */

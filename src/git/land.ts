@@ -11,7 +11,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PhasrError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
-import { renderPath, splitBytes } from '../base/text.ts';
+import { decodeUtf8, renderPath, splitBytes } from '../base/text.ts';
 import { findUsers } from '../process/table.ts';
 import { compareTrees, type TreeChange } from './clean-room.ts';
 import { findStat } from './files.ts';
@@ -29,12 +29,13 @@ const FOLLOW_TIMEOUT_MS = 60 * 60_000;
 
 /**
  * Finds what is in the way before anything moves. Changes nothing (the index's stat data may be refreshed, as `git status` does).
- * Two git processes when nothing is.
+ * Three git processes when little changes and nothing is in the way.
  */
 export async function findObstacles(worktree: GitPlace, move: Move): Promise<Obstacles> {
   const changes = await compareTrees(worktree, move.from, move.to);
   const inTheWay = findUntrackedInTheWay(requireTop(worktree), changes);
   if (inTheWay.length > 0) return { kind: 'paths', paths: inTheWay.map(renderPath) };
+  if (await areAsCommitted(worktree, move.from, changes)) return { kind: 'none' };
   const dryRun = ['read-tree', '-n', '-m', '-u', move.from, move.to];
   const tried = await runGit(worktree, dryRun, { ok: [0, 128] });
   if (tried.exitCode === 0) return { kind: 'none' };
@@ -46,6 +47,26 @@ export async function findObstacles(worktree: GitPlace, move: Move): Promise<Obs
   const dirty = (await listDirty(worktree, move.from)).filter((path) => changed.has(path.toString('latin1')));
   if (dirty.length > 0) return { kind: 'paths', paths: dirty.map(renderPath) };
   return { kind: 'other', message: again.stderr };
+}
+
+/** More paths than this are not named one by one in a command line. */
+const PATHS_MAX = 200;
+
+/** Whether index and files of a few paths are exactly a commit's: then a move that changes these paths alone finds nothing in its way. */
+async function areAsCommitted(
+  worktree: GitPlace,
+  commit: Oid,
+  changes: readonly TreeChange[],
+): Promise<boolean> {
+  const paths = changes.map(({ path }) => decodeUtf8(path)).filter((path) => path !== undefined);
+  if (paths.length !== changes.length || paths.length > PATHS_MAX) return false;
+  const specs = paths.map((path) => `:(top,literal)${path}`);
+  const quiet = ['--quiet', '--ignore-submodules=all'];
+  const [staged, unstaged] = await Promise.all([
+    runGit(worktree, ['diff-index', '--cached', ...quiet, commit, '--', ...specs], { ok: [0, 1] }),
+    runGit(worktree, ['diff-files', ...quiet, '--', ...specs], { ok: [0, 1] }),
+  ]);
+  return staged.exitCode === 0 && unstaged.exitCode === 0;
 }
 
 /** Tracked paths whose index entry or file differs from a commit. */
@@ -106,12 +127,23 @@ function findKeptInside(top: string, directory: Buffer, deleted: ReadonlySet<str
   return undefined;
 }
 
-/** Brings index and files of a worktree from one commit to another (git's two-tree merge). One git process. */
-export async function followMove(worktree: GitPlace, move: Move): Promise<void> {
-  await runGit(worktree, ['read-tree', '-m', '-u', move.from, move.to], {
-    timeoutMs: FOLLOW_TIMEOUT_MS,
-    retryLocks: true,
-  });
+/**
+ * Brings index and files of a worktree from one commit to another (git's two-tree merge). One git process when nothing is in the way.
+ * `untouched`: something came into the way in the last moment, and nothing was changed. Throws when it was cut short in the middle.
+ */
+export async function followMove(worktree: GitPlace, move: Move): Promise<'followed' | 'untouched'> {
+  try {
+    const options = { timeoutMs: FOLLOW_TIMEOUT_MS, retryLocks: true };
+    await runGit(worktree, ['read-tree', '-m', '-u', move.from, move.to], options);
+    return 'followed';
+  } catch (error) {
+    // git checks everything before it writes anything; when the check alone fails as well, nothing was written.
+    const check = await runGit(worktree, ['read-tree', '-n', '-m', '-u', move.from, move.to], {
+      ok: [0, 128],
+    });
+    if (check.exitCode === 0) throw error;
+    return 'untouched';
+  }
 }
 
 /**

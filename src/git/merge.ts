@@ -5,7 +5,7 @@
 import { PhasrError } from '../base/errors.ts';
 import { asOid, type Oid } from '../base/oid.ts';
 import { renderPath, splitBytes } from '../base/text.ts';
-import { type CommitParts, isAncestor, listCommits, makeCommit } from './commit.ts';
+import { type CommitParts, findMergeBase, listCommits, makeCommit } from './commit.ts';
 import { type GitPlace, runGit } from './git.ts';
 
 export type MergeRequest = {
@@ -35,9 +35,9 @@ const COMMITS_MAX = 1000;
 /** The commit that the target would move to. Its objects are made in the place's object store. */
 export async function makeCandidate(place: GitPlace, request: MergeRequest): Promise<Candidate> {
   const { head, target } = request;
-  if (await isAncestor(place, head, target)) return { kind: 'nothing' };
-  const isAhead = await isAncestor(place, target, head);
-  const canFastForward = isAhead && request.mayFastForward && !request.sign;
+  const common = await findMergeBase(place, target, head);
+  if (common === head) return { kind: 'nothing' };
+  const canFastForward = common === target && request.mayFastForward && !request.sign;
   switch (request.strategy) {
     case 'merge':
       return canFastForward

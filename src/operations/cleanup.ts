@@ -19,9 +19,6 @@ import { type Context, dirsOf, recordFacts, userRepository } from './context.ts'
 import { startHelper } from './dispatch.ts';
 import { removeIfEmpty, requireOwnPath } from './prepare.ts';
 
-/** Held by the process that empties the trash. */
-export const sweepClaim = 'sweep';
-
 /** Finishes the cleanup of a task that is merged or discarded. Gives what it did, for people. */
 export async function finishCleanup(context: Context, task: Task): Promise<string> {
   if (task.phase.kind !== 'cleaning') throw new Error(`task ${task.id} is not to be cleaned up`);

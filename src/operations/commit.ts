@@ -5,13 +5,13 @@
  * the files still are.
  */
 
-import { randomBytes } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { uniqueName } from '../base/unique.ts';
 import { PhasrError } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { renderPath } from '../base/text.ts';
-import { captureTree, findWorktree, type TreeChange } from '../git/clean-room.ts';
+import { captureTree, findWorktree, isUnchanged, type TreeChange } from '../git/clean-room.ts';
 import { isAncestor, makeCommit, readTree } from '../git/commit.ts';
 import { listFileChanges, sumChanges } from '../git/diff.ts';
 import { findStat, readPlainFile } from '../git/files.ts';
@@ -40,6 +40,8 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
   const place = userRepository(context);
   const branch = branchRef(task.branch);
   const before = readRefAsText(place.commonDir, branch) ?? null;
+  if (task.head !== null && (await isCommitted(context, task, before)))
+    return { head: task.head.oid, tree: task.head.tree };
   const history = await collectHistory(context, task, before);
   const captured = await captureFiles(context, task);
   const notes = [...history.notes, ...(captured === null ? [] : captured.notes)];
@@ -55,7 +57,7 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
       arrived.push(await transferCommits({ from, to: place, tips: [head], known: history.parents }));
     }
     await moveBranch(context, task, { before, head, rewritten: history.rewritten });
-    if (leftovers && captured !== null) tellAgent(dirs, task, head);
+    if (captured !== null) tellAgent(dirs, task, head);
     if (task.head?.oid !== head || task.phase.kind === 'committing') {
       await recordHead(context, task, { head, tree, committedLeftovers: leftovers, notes });
     }
@@ -63,6 +65,16 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
   } finally {
     for (const { release } of arrived) release();
   }
+}
+
+/** Whether the recorded head is still all there is: same branch, no new commits of the agent, no file touched since. */
+async function isCommitted(context: Context, task: Task, before: Oid | null): Promise<boolean> {
+  const { head, directory } = task;
+  if (task.phase.kind !== 'idle' || head === null || directory === null || before !== head.oid) return false;
+  const dirs = dirsOf(context, task);
+  if (findWorktree(task.worktreePath, directory) !== 'present') return false;
+  if (!readOwnTips(dirs, task).every((tip) => tip === head.oid)) return false;
+  return isUnchanged(roomOf(context, task), join(dirs.privateAdminDir, 'index'));
 }
 
 type NewHead = {
@@ -287,13 +299,13 @@ function restoreGitFile(dirs: TaskDirs): void {
   if (readPlainFile(path, 8192) === Buffer.from(gitFileText(dirs)).toString('latin1')) return;
   // A directory in its place is the agent's doing; nothing of ours reads it.
   if (findStat(path)?.isDirectory() === true) return;
-  const partial = `${path}.phasr-${randomBytes(4).toString('hex')}`;
+  const partial = `${path}.phasr-${uniqueName()}`;
   writeFileSync(partial, gitFileText(dirs), { flag: 'wx' });
   renameSync(partial, path);
 }
 
 /**
- * Lets the agent find its work committed when it is resumed: its branch, HEAD and index move to the new head. Not while it is in the middle of a merge
+ * Lets the agent find its work committed when it is resumed: its branch, HEAD and index are those of the head. Not while it is in the middle of a merge
  * or rebase. Nothing in the private git dir is followed or trusted: files are replaced whole, and only below real folders.
  */
 function tellAgent(dirs: TaskDirs, task: Task, head: Oid): void {
@@ -316,7 +328,7 @@ function tellAgent(dirs: TaskDirs, task: Task, head: Oid): void {
 }
 
 function replaceFile(path: string, write: (partial: string) => void): void {
-  const partial = `${path}.phasr-${randomBytes(4).toString('hex')}`;
+  const partial = `${path}.phasr-${uniqueName()}`;
   write(partial);
   renameSync(partial, path);
 }

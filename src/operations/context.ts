@@ -117,6 +117,9 @@ export async function isHolderAlive(holder: string): Promise<boolean> {
   return identity !== undefined && (await isAlive(identity));
 }
 
+/** Held by the process that empties the trash. */
+export const SWEEP_CLAIM = 'sweep';
+
 /** Where the main worktree was when somebody launched a task from it; a separate git dir does not say. */
 export const MAIN_WORKTREE_FACT = 'main worktree';
 

@@ -1,7 +1,6 @@
 /** Gives waiting runs their places, first come first served over all repositories and terminals of the user. */
 
 import { closeSync, mkdirSync, openSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { TASK_VARIABLES } from '../agent/command.ts';
 import { identityKey } from '../base/identity.ts';
@@ -11,17 +10,7 @@ import { findProcess, ownIdentity } from '../process/table.ts';
 import { repositoryPaths, taskDirectory } from '../store/paths.ts';
 import type { Place } from '../store/places.ts';
 import { type Context, isHolderAlive } from './context.ts';
-
-const GIB = 1024 ** 3;
-
-/** How many runs at once unless the user says otherwise: five, fewer where each would have less than 2 GiB of memory, never fewer than two. */
-function defaultJobs(): number {
-  return Math.min(5, Math.max(2, Math.floor(totalmem() / (2 * GIB))));
-}
-
-export function readJobs(context: Context): number {
-  return context.places().readJobs() ?? defaultJobs();
-}
+import { readJobs } from './jobs.ts';
 
 /** After this many starts that came to nothing a run leaves the line; the next command in its repository says why, or tries again. */
 const TRIES_MAX = 3;

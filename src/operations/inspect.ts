@@ -1,16 +1,12 @@
-/** Looks at tasks: their states with evidence, for lists and single views. */
+/** Looks at tasks: their states with evidence, for lists. */
 
-import { existsSync } from 'node:fs';
 import { isAlive } from '../process/table.ts';
 import { countUncommitted } from '../git/status.ts';
 import { runPaths } from '../store/paths.ts';
-import { readLastLine, transcriptBytes } from '../store/transcript.ts';
-import type { RecordedEvent } from '../task/event.ts';
-import type { TaskId } from '../task/names.ts';
+import { readLastLine } from '../store/transcript.ts';
 import { describeState, type TaskState } from '../task/state.ts';
 import { latestRun, type Task } from '../task/task.ts';
-import { type Context, requireTask } from './context.ts';
-import { syncTask } from './sync.ts';
+import type { Context } from './context.ts';
 
 /** A task with its state as of now. */
 export type TaskView = { readonly task: Task; readonly state: TaskState };
@@ -26,27 +22,6 @@ export async function viewTask(context: Context, task: Task): Promise<TaskView> 
   const isRunning = task.phase.kind === 'running' && process !== null;
   const liveness = isRunning ? ((await isAlive(process)) ? 'alive' : 'gone') : 'not asked';
   return { task, state: describeState(task, liveness, context.clock.nowMs()) };
-}
-
-/** Everything about one task. */
-export type TaskDetails = TaskView & {
-  readonly history: readonly RecordedEvent[];
-  readonly worktreeExists: boolean;
-  readonly transcriptBytes: number;
-  readonly transcriptPath: string;
-};
-
-/** Brings the task branch up to date with the agent's commits first. */
-export async function showTask(context: Context, id: TaskId): Promise<TaskDetails> {
-  const task = await syncTask(context, requireTask(context, id));
-  const { output } = runPaths(context.paths, id, latestRun(task).run);
-  return {
-    ...(await viewTask(context, task)),
-    history: context.store.history(id),
-    worktreeExists: existsSync(task.worktreePath),
-    transcriptBytes: transcriptBytes(output),
-    transcriptPath: output,
-  };
 }
 
 /** What a task's latest run printed last, for one-line views; empty when nothing. */

@@ -3,7 +3,6 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { constants as fsConstants, accessSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
-import slugify from '@sindresorhus/slugify';
 import { ARGUMENT_BYTES_MAX, commandWithPrompt, MARKER_NAME, takesPromptArgument } from '../agent/command.ts';
 import { PhasrError } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
@@ -55,6 +54,8 @@ const PROMPTS_MAX = 500;
  */
 export async function launchTasks(context: Context, request: LaunchRequest): Promise<Launched> {
   requireOutsideTasks(context);
+  // Its tables of letters are large, and no other command needs them.
+  const { default: slugify } = await import('@sindresorhus/slugify');
   const place = userRepository(context);
   const command = resolveProgram(context, request.command);
   requirePrompts(request, command);
@@ -67,7 +68,7 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
   requireFreeNamespace(names);
   if (request.jobs !== null) context.places().writeJobs(request.jobs);
 
-  const worktrees = worktreesDirectory(context.user, context.repository.commonDir);
+  const worktrees = await worktreesDirectory(context.user, context.repository.commonDir);
   const drafts = request.prompts.map(({ prompt, title }) => (id: TaskId): readonly TaskEvent[] => {
     const named = title === null ? titleFromPrompt(prompt) : oneLine(title);
     const slug = slugFromTitle(slugify(named));

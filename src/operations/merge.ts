@@ -9,20 +9,13 @@ import { assertNever } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { renderVisible } from '../base/text.ts';
 import { isAncestor, wantsSigning } from '../git/commit.ts';
-import { listSettings, settingValue } from '../git/config.ts';
+import { type Setting, settingValue } from '../git/config.ts';
 import type { GitPlace } from '../git/git.ts';
-import { findObstacles, finishFollowing, followMove } from '../git/land.ts';
+import { finishFollowing, followMove } from '../git/land.ts';
 import { type Candidate, makeCandidate } from '../git/merge.ts';
-import { changeRefs, readRefAsText, readRefs } from '../git/refs.ts';
+import { changeRefs, readRefAsText } from '../git/refs.ts';
 import { worktreePlace } from '../git/repository.ts';
 import { transferCommits } from '../git/transfer.ts';
-import {
-  findGitDir,
-  findMainWorktree,
-  findUnfinished,
-  type ListedWorktree,
-  listWorktrees,
-} from '../git/worktree.ts';
 import { withMutex } from '../store/mutex.ts';
 import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
 import type { MergeIntent, MergeStrategy, TaskEvent } from '../task/event.ts';
@@ -34,7 +27,6 @@ import { commitTask } from './commit.ts';
 import {
   type Context,
   isRefusal,
-  MAIN_WORKTREE_FACT,
   objectsOf,
   record,
   recordFacts,
@@ -43,6 +35,13 @@ import {
   taskClaim,
   userRepository,
 } from './context.ts';
+import {
+  findTarget,
+  findTargetObstacle,
+  readSurroundings,
+  type Surroundings,
+  type Target,
+} from './target.ts';
 
 export type MergeRequest = {
   readonly strategy: MergeStrategy;
@@ -78,10 +77,13 @@ export async function mergeTask(context: Context, id: TaskId, request: MergeRequ
     const task = requireTask(context, id);
     const refusal = findRefusal(task, 'merge') ?? withoutWork(task);
     if (refusal !== undefined) return refusal;
-    const committed = await commitForMerge(context, task);
+    const [committed, surroundings] = await Promise.all([
+      commitForMerge(context, task),
+      readSurroundings(context),
+    ]);
     if ('kind' in committed) return committed;
     const landed = await withMutex(context.paths.mutex, context.clock, () =>
-      land(context, committed, request),
+      land(context, committed, { ...request, ...surroundings }),
     );
     if (landed.kind === 'merged') await finishCleanup(context, landed.task);
     return landed.kind === 'merged' ? { ...landed, task: requireTask(context, id) } : landed;
@@ -105,14 +107,16 @@ async function commitForMerge(context: Context, task: Task): Promise<Task | Refu
   return refuse('nothing-to-merge', `task ${task.id} changed nothing`, { hint: `phasr discard ${task.id}` });
 }
 
-type Target = { readonly branch: string; readonly oid: Oid; readonly worktree: MergeIntent['worktree'] };
-
-async function land(context: Context, task: Task, request: MergeRequest): Promise<MergeOutcome> {
-  const target = await findTarget(context, task, request.into);
+async function land(
+  context: Context,
+  task: Task,
+  request: MergeRequest & Surroundings,
+): Promise<MergeOutcome> {
+  const target = await findTarget(context, task, request);
   if ('kind' in target) return target;
   const head = task.head?.oid;
   if (head === undefined) throw new Error(`task ${task.id} has no head`);
-  const settings = await listSettings(userRepository(context));
+  const { settings } = request;
   const candidate = await makeCandidate(mergeRoom(context, task, target), {
     strategy: request.strategy,
     target: target.oid,
@@ -175,65 +179,6 @@ function mergeMessage(task: Task, strategy: MergeStrategy, target: string): stri
   });
 }
 
-async function findTarget(context: Context, task: Task, into: string | null): Promise<Target | Refusal> {
-  const branch = into ?? task.target;
-  if (branch === null) {
-    return refuse('no-target', `task ${task.id} was launched from no branch, so it has no target`, {
-      hint: `phasr merge ${task.id} --into BRANCH`,
-    });
-  }
-  const place = userRepository(context);
-  const shown = renderVisible(branch);
-  const oid = isRefName(branch)
-    ? (await readRefs(place, [branchRef(branch)])).get(branchRef(branch))
-    : undefined;
-  if (oid === undefined) {
-    return refuse('target-missing', `there is no branch ${shown} to merge into`, {
-      hint: 'See the branches: git branch',
-    });
-  }
-  if (context.store.list('open').some((open) => open.branch === branch)) {
-    return refuse('target-is-a-task', `${shown} is the branch of a task that is not merged yet`, {
-      hint: 'Merge that one first, or choose another branch with --into.',
-    });
-  }
-  const [main, ...linked] = await listWorktrees(place);
-  const isHolder = (worktree: ListedWorktree | undefined): boolean =>
-    worktree !== undefined && !worktree.isBare && worktree.branch === branchRef(branch);
-  const holder = isHolder(main) ? await requireMainWorktree(context, main) : linked.find(isHolder);
-  if (holder === undefined) return { branch, oid, worktree: null };
-  const gitDir = findGitDir(holder.path);
-  if (gitDir === undefined) {
-    return refuse(
-      'target-busy',
-      `${shown} is checked out in ${renderVisible(holder.path)}, which is not there`,
-      {
-        hint: 'If that worktree is gone for good: git worktree prune; then try again.',
-      },
-    );
-  }
-  return { branch, oid, worktree: { path: holder.path, gitDir } };
-}
-
-/** The main worktree with its true path; git's own answer when it is not found, which then is refused by name. */
-async function requireMainWorktree(
-  context: Context,
-  listed: ListedWorktree | undefined,
-): Promise<ListedWorktree | undefined> {
-  if (listed === undefined) return undefined;
-  const { commonDir, gitDir, worktreeRoot } = context.repository;
-  const standsInIt = gitDir === commonDir && worktreeRoot !== null;
-  const seen = standsInIt ? worktreeRoot : context.store.readFact(MAIN_WORKTREE_FACT);
-  const settings = await listSettings(userRepository(context));
-  const path = findMainWorktree(commonDir, { coreWorktree: settingValue(settings, 'core.worktree'), seen });
-  return path === undefined ? listed : { ...listed, path };
-}
-
-/** Good enough to ask git whether it exists: nothing that would be an option, a pattern or two names. */
-function isRefName(branch: string): boolean {
-  return branch !== '' && !/[\0-\x20~^:?*[\\\x7f]/.test(branch) && !branch.startsWith('-');
-}
-
 function refuseCandidate(
   task: Task,
   target: Target,
@@ -271,38 +216,6 @@ function refuseCandidate(
   }
 }
 
-async function findTargetObstacle(
-  context: Context,
-  target: Target,
-  move: { from: Oid; to: Oid },
-): Promise<Refusal | undefined> {
-  if (target.worktree === null) return undefined;
-  const { path, gitDir } = target.worktree;
-  const unfinished = findUnfinished(gitDir);
-  const where = renderVisible(path);
-  if (unfinished !== undefined) {
-    return refuse('target-busy', `${where} is in the middle of a ${unfinished}`, {
-      hint: `Finish it there, or give it up: git ${unfinished} --abort`,
-    });
-  }
-  if (existsSync(join(gitDir, 'index.lock'))) {
-    return refuse('target-busy', `another git command is at work in ${where}`, {
-      hint: `Try again when it is done; if there is none, remove ${renderVisible(join(gitDir, 'index.lock'))}`,
-    });
-  }
-  const obstacles = await findObstacles(worktreePlace(target.worktree, context.env), move);
-  if (obstacles.kind === 'none') return undefined;
-  const paths = obstacles.kind === 'paths' ? obstacles.paths : [];
-  const what =
-    obstacles.kind === 'paths'
-      ? 'local changes are in the way'
-      : renderVisible(obstacles.message.split('\n')[0] ?? '');
-  return refuse('target-dirty', `${renderVisible(target.branch)} is checked out in ${where}, and ${what}`, {
-    hint: 'Commit or move them, then try again. Nothing was changed.',
-    paths,
-  });
-}
-
 async function moveTarget(
   context: Context,
   task: Task,
@@ -321,10 +234,31 @@ async function moveTarget(
     if (moved !== 'moved') throw moved;
     return refuse('target-moved', reason, { hint: `Try again: phasr merge ${task.id}` });
   }
-  if (intent.worktree !== null) await followMove(place, { from: intent.expected, to: intent.candidate });
+  if (intent.worktree !== null) {
+    const followed = await followMove(place, { from: intent.expected, to: intent.candidate });
+    if (followed === 'untouched') return takeBack(context, task, intent);
+  }
   const merged = recordFacts(context, task.id, () => [completedMerge(intent)]);
   const { candidate: commit, target, worktree } = intent;
   return { kind: 'merged', task: merged, target, commit, worktree: worktree?.path ?? null, hooksNotRun };
+}
+
+/** Something came into the way between the look and the move. No file was changed; the branch goes back, and the merge is refused by name. */
+async function takeBack(context: Context, task: Task, intent: MergeIntent): Promise<Refusal> {
+  const { target: branch, expected, candidate, worktree } = intent;
+  const change = { name: branchRef(branch), expected: candidate, to: expected };
+  await changeRefs(userRepository(context), [change], `take back the merge of task ${task.id}`);
+  const refusal =
+    (await findTargetObstacle(
+      context,
+      { branch, oid: expected, worktree },
+      { from: expected, to: candidate },
+    )) ??
+    refuse('target-busy', `the files of ${renderVisible(branch)} could not follow`, {
+      hint: `Try again: phasr merge ${task.id}`,
+    });
+  recordFacts(context, task.id, () => [{ type: 'merge.refused', reason: `not merged: ${refusal.message}` }]);
+  return refusal;
 }
 
 function completedMerge({ strategy, candidate, head, target }: MergeIntent): TaskEvent {
@@ -339,7 +273,7 @@ function completedMerge({ strategy, candidate, head, target }: MergeIntent): Tas
 /** What a merge by git itself might have run here. */
 const MERGE_HOOKS = ['pre-merge-commit', 'commit-msg', 'post-merge'];
 
-function listHooks(settings: Awaited<ReturnType<typeof listSettings>>, context: Context): readonly string[] {
+function listHooks(settings: readonly Setting[], context: Context): readonly string[] {
   const directory = settingValue(settings, 'core.hookspath') ?? join(context.repository.commonDir, 'hooks');
   return MERGE_HOOKS.filter((hook) => existsSync(join(directory, hook)));
 }

@@ -5,7 +5,6 @@
  * away first. Either all of it is there at the end, or none.
  */
 
-import { randomBytes } from 'node:crypto';
 import {
   accessSync,
   constants,
@@ -18,6 +17,7 @@ import {
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
+import { uniqueName } from '../base/unique.ts';
 import { PhasrError, systemCode } from '../base/errors.ts';
 import { checkOutBase, readWorktreeIdentity } from '../git/clean-room.ts';
 import { type Setting, settingValue } from '../git/config.ts';
@@ -188,7 +188,7 @@ async function rollBack(context: Context, task: Task, dirs: TaskDirs): Promise<v
     );
   });
   // Renamed first: an observer sees the worktree or nothing, never half of it.
-  const doomed = `${task.worktreePath}.${randomBytes(4).toString('hex')}.failed`;
+  const doomed = `${task.worktreePath}.${uniqueName()}.failed`;
   if (existsSync(task.worktreePath)) renameSync(task.worktreePath, doomed);
   for (const path of [doomed, dirs.privateDir, dirs.cleanDir]) rmSync(path, { recursive: true, force: true });
   removeIfEmpty(dirname(task.worktreePath));

@@ -1,19 +1,14 @@
 /**
  * Makes the record agree with the world, at the start of every command: whoever went on with a task may have died at any point.
  *
- * Costs one query when nothing is wrong. Asks git and the process table and records facts; it never decides anything for a person.
+ * Costs one query when nothing is wrong, and what it takes to put something right is loaded only then. Asks git and the process table and records facts; it never decides anything for a person.
  */
 
 import { MARKER_NAME } from '../agent/command.ts';
 import { isAlive } from '../process/table.ts';
 import { listSweepable } from '../store/trash.ts';
 import { latestRun, type Task } from '../task/task.ts';
-import { finishCleanup, sweepClaim } from './cleanup.ts';
-import { type Context, isHolderAlive, takeClaim, taskClaim } from './context.ts';
-import { startHelper, startWaiting } from './dispatch.ts';
-import { enqueueRun } from './launch.ts';
-import { finishMerge } from './merge.ts';
-import { superviseTask } from './supervise.ts';
+import { type Context, isHolderAlive, SWEEP_CLAIM, takeClaim, taskClaim } from './context.ts';
 
 /** What was found and is being put right, for people; nothing is empty. */
 export type Recovered = { readonly id: number; readonly what: string };
@@ -30,7 +25,10 @@ export async function recover(context: Context): Promise<readonly Recovered[]> {
     if (what === 'waits') mustStart = true;
     else if (what !== undefined) recovered.push({ id: task.id, what });
   }
-  if (mustStart) await startWaiting(context);
+  if (mustStart) {
+    const { startWaiting } = await import('./dispatch.ts');
+    await startWaiting(context);
+  }
   await startSweeper(context);
   return recovered;
 }
@@ -43,12 +41,12 @@ async function takeUp(context: Context, task: Task): Promise<string | undefined>
     case 'running':
       return adopt(context, task);
     case 'committing':
-      await superviseTask(context, task.id);
+      await supervise(context, task);
       return task.trouble === null ? 'its work was committed, its supervisor having died' : undefined;
     case 'merging':
-      return claimed(context, task, () => finishMerge(context, task));
+      return claimed(context, task, async () => (await import('./merge.ts')).finishMerge(context, task));
     case 'cleaning':
-      return claimed(context, task, () => finishCleanup(context, task));
+      return claimed(context, task, async () => (await import('./cleanup.ts')).finishCleanup(context, task));
     case 'idle':
     case 'merged':
     case 'discarded':
@@ -56,7 +54,13 @@ async function takeUp(context: Context, task: Task): Promise<string | undefined>
   }
 }
 
-function requeue(context: Context, task: Task): 'waits' {
+async function supervise(context: Context, task: Task): Promise<void> {
+  const { superviseTask } = await import('./supervise.ts');
+  await superviseTask(context, task.id);
+}
+
+async function requeue(context: Context, task: Task): Promise<'waits'> {
+  const { enqueueRun } = await import('./launch.ts');
   const { commonDir } = context.repository;
   const hasPlace = context
     .places()
@@ -76,12 +80,13 @@ async function adopt(context: Context, task: Task): Promise<string> {
   if (process !== null && (await isAlive(process))) {
     const { commonDir } = context.repository;
     const { run } = latestRun(task);
+    const { startHelper } = await import('./dispatch.ts');
     await startHelper(context, ['supervise', commonDir, String(task.id)], {
       logDirectory: context.paths.phasrDir,
     });
     return `run ${run} goes on, under a new supervisor`;
   }
-  await superviseTask(context, task.id);
+  await supervise(context, task);
   return 'its run had ended, its supervisor having died';
 }
 
@@ -103,7 +108,8 @@ async function claimed(
 async function startSweeper(context: Context): Promise<void> {
   const { trashDir, phasrDir } = context.paths;
   if (listSweepable(trashDir).length === 0) return;
-  const holder = context.store.findClaim(sweepClaim);
+  const holder = context.store.findClaim(SWEEP_CLAIM);
   if (holder !== undefined && (await isHolderAlive(holder))) return;
+  const { startHelper } = await import('./dispatch.ts');
   await startHelper(context, ['sweep', context.repository.commonDir], { logDirectory: phasrDir });
 }

@@ -3,8 +3,8 @@
  * command that finishes what a dead supervisor left. Every step can be the first one: it goes on from what is recorded.
  */
 
-import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { uniqueName } from '../base/unique.ts';
 import { identityKey } from '../base/identity.ts';
 import { ownIdentity } from '../process/table.ts';
 import type { Environment } from '../base/environment.ts';
@@ -49,7 +49,7 @@ async function goOn(context: Context, first: Task): Promise<void> {
 
 function prepareRun(context: Context, task: Task): Task {
   const { run } = latestRun(task);
-  const marker = `${task.id}.${run}.${randomBytes(12).toString('hex')}`;
+  const marker = `${task.id}.${run}.${uniqueName()}`;
   return recordFacts(context, task.id, (now) =>
     now.phase.kind === 'queued' ? [{ type: 'run.prepared', run, marker }] : [],
   );

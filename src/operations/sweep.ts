@@ -27,13 +27,12 @@ import { splitBytes } from '../base/text.ts';
 import { runToEnd } from '../process/spawn.ts';
 import { holdTrash, listSweepable, readTrashEntry, type TrashEntry } from '../store/trash.ts';
 import { asTaskId, rewrittenRef, type TaskId, trashRef } from '../task/names.ts';
-import { sweepClaim } from './cleanup.ts';
-import { type Context, recordFacts, takeClaim, userRepository } from './context.ts';
+import { type Context, recordFacts, SWEEP_CLAIM, takeClaim, userRepository } from './context.ts';
 import { describeFailure } from './run.ts';
 
 /** Works until the trash is empty, or nothing more in it can be emptied. Does nothing when a living process is at it. */
 export async function sweepTrash(context: Context): Promise<void> {
-  const release = await takeClaim(context, sweepClaim);
+  const release = await takeClaim(context, SWEEP_CLAIM);
   if (release === undefined) return;
   try {
     setPriority(constants.priority.PRIORITY_LOW);

@@ -1,14 +1,14 @@
 /** Small files of our own: written whole or not at all. */
 
-import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { uniqueName } from '../base/unique.ts';
 import { systemCode } from '../base/errors.ts';
 
 /** Replaces a file by a rename, after its bytes are on the disk; makes its folders (mode 0700) when they are missing. */
 export function writeWhole(path: string, content: string | Uint8Array, mode = 0o600): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  const partial = `${path}.${randomBytes(4).toString('hex')}.new`;
+  const partial = `${path}.${uniqueName()}.new`;
   const file = openSync(partial, 'wx', mode);
   try {
     writeFileSync(file, content);

@@ -1,6 +1,5 @@
 /** Every path that Phasr owns, in one list. Pure. */
 
-import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 
@@ -67,7 +66,8 @@ export function userPaths(env: Environment, home: string): UserPaths {
 }
 
 /** The folder for one repository's worktrees: its name for people, and a hash so that two of the same name differ. */
-export function worktreesDirectory(user: UserPaths, commonDir: string): string {
+export async function worktreesDirectory(user: UserPaths, commonDir: string): Promise<string> {
+  const { createHash } = await import('node:crypto');
   const folder = basename(commonDir) === '.git' ? dirname(commonDir) : commonDir;
   const name = basename(folder)
     .replace(/\.git$/, '')

@@ -2,7 +2,7 @@
 
 import { renderDuration, renderVisible, renderVisibleLines } from '../../base/text.ts';
 import { shortOid } from '../../base/oid.ts';
-import type { TaskDetails } from '../../operations/inspect.ts';
+import type { TaskDetails } from '../../operations/show.ts';
 import { agentName, type Run } from '../../task/task.ts';
 import { flag, type Handler, parseTask, withPhasr } from '../command.ts';
 import { runJson, taskJson } from '../json.ts';
