@@ -20,7 +20,7 @@ import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
 import { build, ensureInstalled, Failure, root, run } from './install.mjs';
 
-const CLI = join(root, 'dist', 'cli.js');
+const CLI = join(root, 'dist', 'cli.cjs');
 
 const PROMPTS = [
   'tidy the imports',
