@@ -40,8 +40,6 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
   const place = userRepository(context);
   const branch = branchRef(task.branch);
   const before = readRefAsText(place.commonDir, branch) ?? null;
-  if (task.head !== null && (await isCommitted(context, task, before)))
-    return { head: task.head.oid, tree: task.head.tree };
   const history = await collectHistory(context, task, before);
   const captured = await captureFiles(context, task);
   const notes = [...history.notes, ...(captured === null ? [] : captured.notes)];
@@ -68,10 +66,11 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
 }
 
 /** Whether the recorded head is still all there is: same branch, no new commits of the agent, no file touched since. */
-async function isCommitted(context: Context, task: Task, before: Oid | null): Promise<boolean> {
+export async function isCommitted(context: Context, task: Task): Promise<boolean> {
   const { head, directory } = task;
-  if (task.phase.kind !== 'idle' || head === null || directory === null || before !== head.oid) return false;
+  if (head === null || directory === null) return false;
   const dirs = dirsOf(context, task);
+  if (readRefAsText(context.repository.commonDir, branchRef(task.branch)) !== head.oid) return false;
   if (findWorktree(task.worktreePath, directory) !== 'present') return false;
   if (!readOwnTips(dirs, task).every((tip) => tip === head.oid)) return false;
   return isUnchanged(roomOf(context, task), join(dirs.privateAdminDir, 'index'));

@@ -23,7 +23,7 @@ import { renderMergeMessage, renderTaskMessage } from '../task/message.ts';
 import type { TaskId } from '../task/names.ts';
 import { agentName, latestRun, type Task } from '../task/task.ts';
 import { finishCleanup } from './cleanup.ts';
-import { commitTask } from './commit.ts';
+import { commitTask, isCommitted } from './commit.ts';
 import {
   type Context,
   isRefusal,
@@ -35,13 +35,7 @@ import {
   taskClaim,
   userRepository,
 } from './context.ts';
-import {
-  findTarget,
-  findTargetObstacle,
-  readSurroundings,
-  type Surroundings,
-  type Target,
-} from './target.ts';
+import { findTarget, findTargetObstacle, readSurroundings, type Target } from './target.ts';
 
 export type MergeRequest = {
   readonly strategy: MergeStrategy;
@@ -77,19 +71,44 @@ export async function mergeTask(context: Context, id: TaskId, request: MergeRequ
     const task = requireTask(context, id);
     const refusal = findRefusal(task, 'merge') ?? withoutWork(task);
     if (refusal !== undefined) return refusal;
-    const [committed, surroundings] = await Promise.all([
-      commitForMerge(context, task),
-      readSurroundings(context),
-    ]);
-    if ('kind' in committed) return committed;
-    const landed = await withMutex(context.paths.mutex, context.clock, () =>
-      land(context, committed, { ...request, ...surroundings }),
-    );
+    const landed =
+      (await landRecorded(context, task, request)) ?? (await landPresent(context, task, request));
     if (landed.kind === 'merged') await finishCleanup(context, landed.task);
     return landed.kind === 'merged' ? { ...landed, task: requireTask(context, id) } : landed;
   } finally {
     release();
   }
+}
+
+/**
+ * The usual case: nothing was touched since the head was recorded. Whether that is so is looked at while the merge is planned; if it is not,
+ * the plan is dropped and undefined given.
+ */
+async function landRecorded(
+  context: Context,
+  task: Task,
+  request: MergeRequest,
+): Promise<MergeOutcome | undefined> {
+  if (task.head === null) return undefined;
+  return withMutex(context.paths.mutex, context.clock, async () => {
+    const [isPresent, plan] = await Promise.all([
+      // What keeps it from being looked at comes up again, and is said, when its files are committed.
+      isCommitted(context, task).catch(() => false),
+      planMerge(context, task, request),
+    ]);
+    if (isPresent) return executeMerge(context, task, plan);
+    if (plan.kind === 'ready') plan.release();
+    return undefined;
+  });
+}
+
+/** What lies in the worktree is what gets merged, also what a person has changed there by hand since. */
+async function landPresent(context: Context, task: Task, request: MergeRequest): Promise<MergeOutcome> {
+  await commitTask(context, task);
+  const committed = requireTask(context, task.id);
+  return withMutex(context.paths.mutex, context.clock, async () =>
+    executeMerge(context, committed, await planMerge(context, committed, request)),
+  );
 }
 
 function withoutWork(task: Task): Refusal | undefined {
@@ -99,24 +118,25 @@ function withoutWork(task: Task): Refusal | undefined {
   });
 }
 
-/** What lies in the worktree is what gets merged, also what a person has changed there by hand since. */
-async function commitForMerge(context: Context, task: Task): Promise<Task | Refusal> {
-  await commitTask(context, task);
-  const now = requireTask(context, task.id);
-  if (now.head !== null && now.head.oid !== now.base.oid) return now;
-  return refuse('nothing-to-merge', `task ${task.id} changed nothing`, { hint: `phasr discard ${task.id}` });
-}
+/** A merge that was looked at from all sides. Nothing was moved yet; `release` lets go of the objects when it is done or given up. */
+type MergePlan = {
+  readonly kind: 'ready';
+  readonly intent: MergeIntent;
+  readonly hooksNotRun: readonly string[];
+  readonly release: () => void;
+};
 
-async function land(
-  context: Context,
-  task: Task,
-  request: MergeRequest & Surroundings,
-): Promise<MergeOutcome> {
-  const target = await findTarget(context, task, request);
-  if ('kind' in target) return target;
+async function planMerge(context: Context, task: Task, request: MergeRequest): Promise<MergePlan | Refusal> {
   const head = task.head?.oid;
-  if (head === undefined) throw new Error(`task ${task.id} has no head`);
-  const { settings } = request;
+  if (head === undefined || head === task.base.oid) {
+    return refuse('nothing-to-merge', `task ${task.id} changed nothing`, {
+      hint: `phasr discard ${task.id}`,
+    });
+  }
+  const surroundings = await readSurroundings(context);
+  const target = await findTarget(context, task, { into: request.into, ...surroundings });
+  if ('kind' in target) return target;
+  const { settings } = surroundings;
   const candidate = await makeCandidate(mergeRoom(context, task, target), {
     strategy: request.strategy,
     target: target.oid,
@@ -127,37 +147,51 @@ async function land(
     mayFastForward: settingValue(settings, 'merge.ff')?.toLowerCase() !== 'false',
   });
   if (candidate.kind !== 'candidate') return refuseCandidate(task, target, candidate);
-  const move = { from: target.oid, to: candidate.commit };
-  const arrived =
-    candidate.commit === head
-      ? null
-      : await transferCommits({
-          from: objectsOf(context, task),
-          to: userRepository(context),
-          tips: [move.to],
-          known: [move.from, head],
-        });
+  const { branch, oid: expected, worktree } = target;
+  const intent: MergeIntent = {
+    strategy: request.strategy,
+    target: branch,
+    head,
+    expected,
+    candidate: candidate.commit,
+    worktree,
+  };
+  const release = await bringOver(context, task, intent);
+  let obstacle: Refusal | undefined;
   try {
-    const obstacle = target.worktree === null ? undefined : await findTargetObstacle(context, target, move);
-    if (obstacle !== undefined) return obstacle;
-    const { strategy } = request;
-    const intent: MergeIntent = {
-      strategy,
-      target: target.branch,
-      head,
-      expected: move.from,
-      candidate: move.to,
-      worktree: target.worktree,
-    };
+    obstacle = await findTargetObstacle(context, target, { from: expected, to: candidate.commit });
+  } catch (error) {
+    release();
+    throw error;
+  }
+  if (obstacle === undefined)
+    return { kind: 'ready', intent, hooksNotRun: listHooks(settings, context), release };
+  release();
+  return obstacle;
+}
+
+/** A commit that the merge has made anew enters the user's repository; the head is there already. */
+async function bringOver(context: Context, task: Task, intent: MergeIntent): Promise<() => void> {
+  const { head, expected, candidate } = intent;
+  if (candidate === head) return () => undefined;
+  const [from, to] = [objectsOf(context, task), userRepository(context)];
+  return (await transferCommits({ from, to, tips: [candidate], known: [expected, head] })).release;
+}
+
+/** Acts on a plan, and on nothing else. */
+async function executeMerge(context: Context, task: Task, plan: MergePlan | Refusal): Promise<MergeOutcome> {
+  if (plan.kind === 'refused') return plan;
+  try {
+    const { intent, hooksNotRun } = plan;
     const started = record(
       context,
       task.id,
       (now) => findRefusal(now, 'merge') ?? [{ type: 'merge.started', ...intent }],
     );
     if (isRefusal(started)) return started;
-    return await moveTarget(context, started, { intent, hooksNotRun: listHooks(settings, context) });
+    return await moveTarget(context, started, { intent, hooksNotRun });
   } finally {
-    arrived?.release();
+    plan.release();
   }
 }
 
