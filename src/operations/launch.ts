@@ -54,8 +54,6 @@ const PROMPTS_MAX = 500;
  */
 export async function launchTasks(context: Context, request: LaunchRequest): Promise<Launched> {
   requireOutsideTasks(context);
-  // Its tables of letters are large, and no other command needs them.
-  const { default: slugify } = await import('@sindresorhus/slugify');
   const place = userRepository(context);
   const command = resolveProgram(context, request.command);
   requirePrompts(request, command);
@@ -69,13 +67,16 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
   if (request.jobs !== null) context.places().writeJobs(request.jobs);
 
   const worktrees = await worktreesDirectory(context.user, context.repository.commonDir);
-  const drafts = request.prompts.map(({ prompt, title }) => (id: TaskId): readonly TaskEvent[] => {
-    const named = title === null ? titleFromPrompt(prompt) : oneLine(title);
-    const slug = slugFromTitle(slugify(named));
+  const named = request.prompts.map(({ prompt, title }) =>
+    title === null ? titleFromPrompt(prompt) : oneLine(title),
+  );
+  const slugs = await makeSlugs(named);
+  const drafts = request.prompts.map(({ prompt }, index) => (id: TaskId): readonly TaskEvent[] => {
+    const [title = '', slug = ''] = [named[index], slugs[index]];
     return [
       {
         type: 'task.launched',
-        title: named,
+        title,
         slug,
         branch: taskBranch(id, slug),
         base: { oid: base.oid, name: base.name },
@@ -93,6 +94,13 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
   for (const task of ready) enqueueRun(context, task);
   await startWaiting(context);
   return { tasks: ready, base: { oid: base.oid, name: base.name } };
+}
+
+/** Its tables of letters take 20 ms to load, which titles in plain ASCII need not wait for. */
+async function makeSlugs(titles: readonly string[]): Promise<readonly string[]> {
+  if (titles.every((title) => /^[\0-\x7f]*$/.test(title))) return titles.map(slugFromTitle);
+  const { default: transliterate } = await import('@sindresorhus/transliterate');
+  return titles.map((title) => slugFromTitle(transliterate(title)));
 }
 
 function rememberFacts(context: Context, checkedGit: string | undefined): void {

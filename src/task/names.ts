@@ -51,6 +51,8 @@ export function titleFromPrompt(prompt: string): string {
 export function slugFromTitle(transliterated: string): string {
   const slug = transliterated
     .toLowerCase()
+    // "don't", "the user's"
+    .replaceAll(/(?<=[a-z0-9])['’](?=[ts](?![a-z0-9]))/g, '')
     .replaceAll(/[^a-z0-9]+/g, '-')
     .replaceAll(/^-+|-+$/g, '');
   if (slug.length <= SLUG_LENGTH_MAX) return slug === '' ? 'task' : slug;

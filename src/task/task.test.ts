@@ -190,6 +190,7 @@ test('ids, titles, slugs and agents’ names', () => {
   expect(slugFromTitle('add a table of the modules with their sizes')).toBe(
     'add-a-table-of-the-modules-with-their',
   );
+  expect(slugFromTitle("don't break the users' sessions")).toBe('dont-break-the-users-sessions');
   expect(slugFromTitle('x'.repeat(60))).toBe('x'.repeat(40));
   expect(
     [
