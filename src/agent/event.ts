@@ -1,5 +1,7 @@
 /** What agents report while they work, in one shape for all of them. Pure data; readers make it, nothing else does. */
 
+import type { RunUsage, Tokens } from '../base/usage.ts';
+
 /** Why something did not work, as far as the agent says so. */
 export type Trouble = {
   readonly kind: TroubleKind;
@@ -16,14 +18,6 @@ export type TroubleKind =
   | 'request'
   | 'permission'
   | 'unknown';
-
-export type Tokens = {
-  /** Without what came from the cache. */
-  readonly input: number;
-  readonly output: number;
-  readonly cacheRead: number;
-  readonly cacheWrite: number;
-};
 
 /**
  * Tokens and cost as the agent gives them. Some agents count a run, others their whole session with all its earlier runs; the
@@ -85,9 +79,6 @@ export type AgentEvent =
     }
   /** A line that is none of the agent's own format. */
   | { readonly kind: 'output'; readonly text: string };
-
-/** Tokens and cost of one run. */
-export type RunUsage = { readonly tokens: Tokens | null; readonly costUsd: number | null };
 
 /**
  * What one run has used. `before` is what the agent had reported at the end of the run before it in the same session, null in a new one.

@@ -3,13 +3,20 @@
 import { isAlive } from '../process/table.ts';
 import { countUncommitted } from '../git/status.ts';
 import { runPaths } from '../store/paths.ts';
+import { readProgress } from '../store/progress.ts';
 import { readLastLine } from '../store/transcript.ts';
+import type { RunProgress } from '../task/progress.ts';
 import { describeState, type TaskState } from '../task/state.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import type { Context } from './context.ts';
 
 /** A task with its state as of now. */
-export type TaskView = { readonly task: Task; readonly state: TaskState };
+export type TaskView = {
+  readonly task: Task;
+  readonly state: TaskState;
+  /** What its running agent is doing; null when none runs, or nothing is known yet. */
+  readonly progress: RunProgress | null;
+};
 
 /** All tasks, or those that are not yet merged or discarded. The process table is asked about each running one. */
 export async function listTasks(context: Context, which: 'all' | 'open'): Promise<readonly TaskView[]> {
@@ -21,7 +28,10 @@ export async function viewTask(context: Context, task: Task): Promise<TaskView> 
   const { process } = latestRun(task);
   const isRunning = task.phase.kind === 'running' && process !== null;
   const liveness = isRunning ? ((await isAlive(process)) ? 'alive' : 'gone') : 'not asked';
-  return { task, state: describeState(task, liveness, context.clock.nowMs()) };
+  const progress = isRunning
+    ? readProgress(runPaths(context.paths, task.id, latestRun(task).run).progress)
+    : null;
+  return { task, state: describeState(task, liveness, context.clock.nowMs()), progress };
 }
 
 /** What a task's latest run printed last, for one-line views; empty when nothing. */

@@ -35,6 +35,8 @@ export type RunPaths = {
   /** What the agent prints goes straight here. */
   readonly output: string;
   readonly exit: string;
+  /** What the run is doing now, for whoever looks. */
+  readonly progress: string;
   /** The environment of the terminal that asked for the run; mode 0600, deleted as soon as the run has started. */
   readonly environment: string;
 };
@@ -46,6 +48,7 @@ export function runPaths(paths: RepositoryPaths, taskId: number, run: number): R
     directory,
     output: join(directory, 'output'),
     exit: join(directory, 'exit'),
+    progress: join(directory, 'progress.json'),
     environment: join(directory, 'environment.json'),
   };
 }
