@@ -1,6 +1,6 @@
 /** Supervision: agents outlive whoever started them, nothing is lost when processes die, and stopping ends everything of a run and nothing else. */
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -239,6 +239,26 @@ test('an agent ended by a signal from outside is interrupted, one that cannot be
     state: 'failed',
     evidence: 'exit code 127 (it was not found)',
   });
+});
+
+test('a run whose supervisor cannot be started has failed and says why; nobody waits for it for ever', async () => {
+  await using world = makeWorld('no-supervisor');
+  world.init();
+  const program = join(world.root, 'program');
+  const project = fileURLToPath(new URL('..', import.meta.url));
+  cpSync(join(project, 'dist'), join(program, 'dist'), { recursive: true });
+  symlinkSync(join(project, 'node_modules'), join(program, 'node_modules'));
+  writeFileSync(join(program, 'dist/helper.cjs'), "console.error('the disk is full'); process.exit(1);\n");
+  const phasr = (args: readonly string[]) =>
+    world.program(process.execPath, [join(program, 'dist/cli.cjs'), ...args]);
+  const ran = await phasr(['run', 'x', '--json', '--', 'true']);
+  const [task] = (JSON.parse(ran.stdout) as Answer).tasks;
+  expect(task).toMatchObject({
+    state: 'failed',
+    evidence: 'its supervisor could not be started: the disk is full',
+  });
+  // With a program that is whole again the task goes on.
+  expect(await world.json(['resume', '1'])).toMatchObject({ state: 'done' });
 });
 
 test('the agent finds a closed standard input, its worktree as directory, and no way out of it for git', async () => {

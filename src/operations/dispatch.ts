@@ -1,6 +1,6 @@
 /** Gives waiting runs their places, first come first served over all repositories and terminals of the user. */
 
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { TASK_VARIABLES } from '../agent/command.ts';
 import { identityKey } from '../base/identity.ts';
@@ -9,10 +9,14 @@ import type { Environment } from '../base/environment.ts';
 import { findProcess, ownIdentity } from '../process/table.ts';
 import { repositoryPaths, taskDirectory } from '../store/paths.ts';
 import type { Place } from '../store/places.ts';
-import { type Context, isHolderAlive } from './context.ts';
+import { openTaskStore } from '../store/task-store.ts';
+import { readLastLine } from '../store/transcript.ts';
+import { asTaskId } from '../task/names.ts';
+import { latestRun } from '../task/task.ts';
+import { type Context, isHolderAlive, recordFacts } from './context.ts';
 import { readJobs } from './jobs.ts';
 
-/** After this many starts that came to nothing a run leaves the line; the next command in its repository says why, or tries again. */
+/** After this many starts that came to nothing a run has failed. */
 const TRIES_MAX = 3;
 
 /** Starts supervisors for waiting runs as long as there are free places. */
@@ -25,6 +29,7 @@ export async function startWaiting(context: Context): Promise<void> {
     const place = places.admitNext(readJobs(context), me);
     if (place === undefined) return;
     if (place.tries > TRIES_MAX) {
+      giveUp(context, place);
       places.drop(place);
       continue;
     }
@@ -38,6 +43,26 @@ async function freeAbandoned(context: Context, places: readonly Place[]): Promis
     if (!place.running || place.holder === null || (await isHolderAlive(place.holder))) continue;
     if (place.agent === null) context.places().requeue(place);
     else if (!(await isHolderAlive(place.agent))) context.places().drop(place);
+  }
+}
+
+/** Records in its own repository that a run could not be started, with the last words of its supervisor. */
+function giveUp(context: Context, { commonDir, task: id, run }: Place): void {
+  const paths = repositoryPaths(commonDir);
+  if (!existsSync(paths.database)) return;
+  const log = readLastLine(join(taskDirectory(paths, id), 'supervise.log'));
+  const evidence = `its supervisor could not be started${log === '' ? '' : `: ${log.trim().slice(0, 300)}`}`;
+  const isHere = commonDir === context.repository.commonDir;
+  const store = isHere ? context.store : openTaskStore(paths.database);
+  try {
+    recordFacts({ ...context, store }, asTaskId(id), (task) => {
+      const isWaiting = ['queued', 'preparing'].includes(task.phase.kind) && latestRun(task).run === run;
+      return isWaiting
+        ? [{ type: 'run.ended', run, outcome: 'failed', exitCode: null, evidence, leftBehind: 0 }]
+        : [];
+    });
+  } finally {
+    if (!isHere) store.close();
   }
 }
 

@@ -35,7 +35,13 @@ import {
   taskClaim,
   userRepository,
 } from './context.ts';
-import { findTarget, findTargetObstacle, readSurroundings, type Target } from './target.ts';
+import {
+  findTarget,
+  findTargetObstacle,
+  readSurroundings,
+  type Surroundings,
+  type Target,
+} from './target.ts';
 
 export type MergeRequest = {
   readonly strategy: MergeStrategy;
@@ -59,6 +65,9 @@ export type MergeOutcome =
 /** Merges one task and takes its worktree away. A refusal has moved no ref and changed no file of anybody. */
 export async function mergeTask(context: Context, id: TaskId, request: MergeRequest): Promise<MergeOutcome> {
   requireTask(context, id);
+  const surroundings = readSurroundings(context);
+  // Asked for when the merge is planned, where a failure comes up.
+  surroundings.catch(() => undefined);
   const release = await takeClaim(context, taskClaim(id));
   if (release === undefined) {
     const task = requireTask(context, id);
@@ -71,8 +80,9 @@ export async function mergeTask(context: Context, id: TaskId, request: MergeRequ
     const task = requireTask(context, id);
     const refusal = findRefusal(task, 'merge') ?? withoutWork(task);
     if (refusal !== undefined) return refusal;
-    const landed =
-      (await landRecorded(context, task, request)) ?? (await landPresent(context, task, request));
+    const plan = async (now: Task): Promise<MergePlan | Refusal> =>
+      planMerge(context, now, { ...request, ...(await surroundings) });
+    const landed = (await landRecorded(context, task, plan)) ?? (await landPresent(context, task, plan));
     if (landed.kind === 'merged') await finishCleanup(context, landed.task);
     return landed.kind === 'merged' ? { ...landed, task: requireTask(context, id) } : landed;
   } finally {
@@ -84,30 +94,27 @@ export async function mergeTask(context: Context, id: TaskId, request: MergeRequ
  * The usual case: nothing was touched since the head was recorded. Whether that is so is looked at while the merge is planned; if it is not,
  * the plan is dropped and undefined given.
  */
-async function landRecorded(
-  context: Context,
-  task: Task,
-  request: MergeRequest,
-): Promise<MergeOutcome | undefined> {
+async function landRecorded(context: Context, task: Task, plan: Planner): Promise<MergeOutcome | undefined> {
   if (task.head === null) return undefined;
   return withMutex(context.paths.mutex, context.clock, async () => {
-    const [isPresent, plan] = await Promise.all([
+    // The plan is begun first: its git processes are many and short, those of the look few and long.
+    const [planned, isPresent] = await Promise.all([
+      plan(task),
       // What keeps it from being looked at comes up again, and is said, when its files are committed.
       isCommitted(context, task).catch(() => false),
-      planMerge(context, task, request),
     ]);
-    if (isPresent) return executeMerge(context, task, plan);
-    if (plan.kind === 'ready') plan.release();
+    if (isPresent) return executeMerge(context, task, planned);
+    if (planned.kind === 'ready') planned.release();
     return undefined;
   });
 }
 
 /** What lies in the worktree is what gets merged, also what a person has changed there by hand since. */
-async function landPresent(context: Context, task: Task, request: MergeRequest): Promise<MergeOutcome> {
+async function landPresent(context: Context, task: Task, plan: Planner): Promise<MergeOutcome> {
   await commitTask(context, task);
   const committed = requireTask(context, task.id);
   return withMutex(context.paths.mutex, context.clock, async () =>
-    executeMerge(context, committed, await planMerge(context, committed, request)),
+    executeMerge(context, committed, await plan(committed)),
   );
 }
 
@@ -126,17 +133,25 @@ type MergePlan = {
   readonly release: () => void;
 };
 
-async function planMerge(context: Context, task: Task, request: MergeRequest): Promise<MergePlan | Refusal> {
+type Planner = (task: Task) => Promise<MergePlan | Refusal>;
+
+async function planMerge(
+  context: Context,
+  task: Task,
+  request: MergeRequest & Surroundings,
+): Promise<MergePlan | Refusal> {
   const head = task.head?.oid;
   if (head === undefined || head === task.base.oid) {
     return refuse('nothing-to-merge', `task ${task.id} changed nothing`, {
       hint: `phasr discard ${task.id}`,
     });
   }
-  const surroundings = await readSurroundings(context);
-  const target = await findTarget(context, task, { into: request.into, ...surroundings });
+  const { into, settings, worktrees } = request;
+  const target = await findTarget(context, task, { into, settings, worktrees });
   if ('kind' in target) return target;
-  const { settings } = surroundings;
+  // Mostly the target has not moved on, and the head itself is the candidate: looked at while git finds that out.
+  const before = findTargetObstacle(context, target, { from: target.oid, to: head });
+  before.catch(() => undefined);
   const candidate = await makeCandidate(mergeRoom(context, task, target), {
     strategy: request.strategy,
     target: target.oid,
@@ -159,7 +174,10 @@ async function planMerge(context: Context, task: Task, request: MergeRequest): P
   const release = await bringOver(context, task, intent);
   let obstacle: Refusal | undefined;
   try {
-    obstacle = await findTargetObstacle(context, target, { from: expected, to: candidate.commit });
+    obstacle =
+      candidate.commit === head
+        ? await before
+        : await findTargetObstacle(context, target, { from: expected, to: candidate.commit });
   } catch (error) {
     release();
     throw error;
