@@ -5,6 +5,8 @@ import { homedir } from 'node:os';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from './base/clock.ts';
+import { identityKey } from './base/identity.ts';
+import { ownIdentity } from './process/table.ts';
 import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
 import { findAgents, type FoundAgent } from './operations/agents.ts';
 import type { Context } from './operations/context.ts';
@@ -19,6 +21,8 @@ import type { LogPiece, LogRequest } from './operations/logs.ts';
 import type { MergeOutcome, MergeRequest } from './operations/merge.ts';
 import { recover, type Recovered } from './operations/recover.ts';
 import type { ResumeOutcome, ResumeRequest } from './operations/resume.ts';
+import { signalRun, type SignalRequest } from './operations/signal.ts';
+import type { EventsRequest, LoggedEvent } from './operations/events.ts';
 import type { StopOutcome } from './operations/stop.ts';
 import type { WaitOptions, WaitOutcome } from './operations/wait.ts';
 import type { Environment } from './base/environment.ts';
@@ -26,6 +30,7 @@ import { repositoryPaths, userPaths } from './store/paths.ts';
 import { loadSqlite } from './store/database.ts';
 import { openPlaces, type Places } from './store/places.ts';
 import { openTaskStore } from './store/task-store.ts';
+import { addWatcher } from './store/watchers.ts';
 import { asTaskId, type TaskId } from './task/names.ts';
 import type { Task } from './task/task.ts';
 
@@ -56,6 +61,12 @@ export type Phasr = {
   readonly stop: (id: TaskId) => Promise<StopOutcome>;
   readonly resume: (id: TaskId, request: ResumeRequest) => Promise<ResumeOutcome>;
   readonly merge: (id: TaskId, request: MergeRequest) => Promise<MergeOutcome>;
+  /** Speaks for the run that this process belongs to; throws `not-in-a-run` elsewhere. */
+  readonly signal: (request: SignalRequest) => Task;
+  /** The recorded events of all tasks, from the beginning or after one, and on as they come. */
+  readonly events: (request: EventsRequest) => AsyncGenerator<LoggedEvent>;
+  /** Says that the person is watching these tasks, so that he is not notified of them; gives how to take it back. */
+  readonly watching: (ids: readonly TaskId[]) => Promise<() => void>;
   readonly discard: (id: TaskId) => Promise<DiscardOutcome>;
   /** Uncommitted files in the person's own worktree, which no task gets. */
   readonly countLeftBehind: () => Promise<number>;
@@ -75,6 +86,8 @@ export async function openPhasr(options: OpenOptions): Promise<Phasr> {
   await phasr.recover();
   return phasr;
 }
+
+export { findTerminal } from './process/terminal.ts';
 
 /** Known agent programs, and where this machine has them. */
 export function listAgents(env: Environment = definedVariables(process.env)): readonly FoundAgent[] {
@@ -122,6 +135,13 @@ function verbsOf(context: Context, close: () => void): Phasr {
     resume: async (id, request) => (await import('./operations/resume.ts')).resumeTask(context, id, request),
     merge: async (id, request) => (await import('./operations/merge.ts')).mergeTask(context, id, request),
     discard: async (id) => (await import('./operations/discard.ts')).discardTask(context, id),
+    signal: (request) => signalRun(context, request),
+    events: async function* (request) {
+      const { readEvents } = await import('./operations/events.ts');
+      yield* readEvents(context, request);
+    },
+    watching: async (tasks) =>
+      addWatcher(context.paths.watchersDir, { holder: identityKey(await ownIdentity()), tasks }),
     countLeftBehind: () => countLeftBehind(context),
     page: async (feed) => (await import('./operations/page.ts')).pageOutput(context, feed),
     jobs: () => readJobs(context),

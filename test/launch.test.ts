@@ -186,14 +186,17 @@ test('a prompt too long for an argument is refused when it would have to be one,
   const { openPhasr } = await import('../src/phasr.ts');
   const phasr = await openPhasr({ directory: world.repo, env: world.env });
   const prompt = 'long '.repeat(60_000);
-  const request = { prompts: [{ prompt, title: null }], base: null, timeoutMs: null, jobs: null };
-  await expect(phasr.launch({ ...request, command: ['echo', '{prompt}'] })).rejects.toThrow(
-    'too long for an argument',
-  );
-  const launched = await phasr.launch({
-    ...request,
-    command: ['sh', '-c', 'cp "$PHASR_PROMPT_FILE" copy; echo "${PHASR_PROMPT-unset}" > env'],
-  });
+  const launch = (command: readonly string[]) => {
+    const agent = { kind: 'command', command } as const;
+    const draft = { prompt, title: null, agent, base: null, target: null, timeoutMs: null, env: {} };
+    return phasr.launch({ drafts: [draft], jobs: null, terminal: null });
+  };
+  await expect(launch(['echo', '{prompt}'])).rejects.toThrow('too long for an argument');
+  const launched = await launch([
+    'sh',
+    '-c',
+    'cp "$PHASR_PROMPT_FILE" copy; echo "${PHASR_PROMPT-unset}" > env',
+  ]);
   const id = launched.tasks[0]!.id;
   await phasr.wait([id], { limitMs: 60_000, signal: null, onLook: null });
   const task = phasr.find(id);

@@ -64,6 +64,8 @@ export type Agent = {
   readonly permissions: readonly Permission[];
   /** What each of these means in this agent's own words, for people. */
   readonly permissionNote: string | null;
+  /** The dialect of its output, by the name of the agent that it is of; `text` when it has none. */
+  readonly reads: string;
   /** Whether a session can be gone on with, without a terminal. */
   readonly canResume: boolean;
   readonly command: (request: AgentRequest) => AgentCommand;

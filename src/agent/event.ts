@@ -84,7 +84,7 @@ export type AgentEvent =
  * What one run has used. `before` is what the agent had reported at the end of the run before it in the same session, null in a new one.
  * A total smaller than before means that the agent began to count anew.
  */
-export function usageOfRun(reported: ReportedUsage, before: ReportedUsage | null): RunUsage {
+export function usageOfRun(reported: ReportedUsage, before: RunUsage | null): RunUsage {
   const { tokens, costUsd } = reported;
   const earlier = before?.tokens ?? null;
   const less = (now: number, then: number): number => (now >= then ? now - then : now);

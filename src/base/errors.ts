@@ -23,6 +23,7 @@ const KIND_OF_CODE = {
   'no-identity': 'refused',
   refused: 'refused',
   'worktree-broken': 'refused',
+  'not-in-a-run': 'refused',
   'git-missing': 'environment',
   'git-too-old': 'environment',
   'git-failed': 'environment',

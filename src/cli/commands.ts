@@ -28,6 +28,14 @@ export const COMMANDS: readonly CommandDeclaration[] = [
         description: 'a prompt, also one that begins with a dash',
         isRepeatable: true,
       },
+      { flags: '-a, --agent <name>', description: 'a known agent, instead of a command; see: phasr agents' },
+      { flags: '-m, --model <name>', description: 'its model, as the agent names it' },
+      { flags: '--ask', description: 'the agent keeps its own rules; what it would ask about is refused' },
+      { flags: '--plan', description: 'it may look, and plan, but change nothing' },
+      {
+        flags: '--yolo',
+        description: 'it may do everything, unasked (default: edit and run in its worktree)',
+      },
       {
         flags: '-t, --title <text>',
         description: 'a title for the first, second … prompt; else made from the prompt',
@@ -44,10 +52,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     ],
     examples: [
       ['phasr run "tidy the imports" "fix the typo in the README" -- ./my-agent.sh', 'two tasks at once'],
-      [
-        'phasr run "add rate limiting" -- claude -p --permission-mode acceptEdits {prompt}',
-        'a known agent; see: phasr agents',
-      ],
+      ['phasr run "add rate limiting" --agent claude', 'a known agent; see: phasr agents'],
       [
         'phasr run "port it to v2" --base v1.4 --detach -- codex exec -s workspace-write {prompt}',
         'from a tag, in the background',
@@ -143,6 +148,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     options: [
       { flags: '-p, --prompt <text>', description: 'the prompt, also one that begins with a dash' },
       { flags: '--timeout <duration>', description: 'stop the agent after this time (default: as before)' },
+      { flags: '--new-session', description: 'let the agent begin anew, without what it remembers' },
       { flags: '-d, --detach', description: 'do not watch' },
       JSON_OPTION,
     ],
@@ -193,5 +199,49 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     options: [JSON_OPTION],
     examples: [['phasr agents', 'which can I use?']],
     load: async () => (await import('./commands/agents.ts')).agents,
+  },
+  {
+    name: 'send',
+    arguments: '<task> [prompt]',
+    summary: 'give an agent that has ended a next prompt, in its own session',
+    details:
+      'The agent remembers what it did before, if it can be gone on with; the worktree is the very one it left.',
+    options: [
+      { flags: '-p, --prompt <text>', description: 'the prompt, also one that begins with a dash' },
+      { flags: '--timeout <duration>', description: 'stop the agent after this time (default: as before)' },
+      { flags: '-d, --detach', description: 'do not watch' },
+      JSON_OPTION,
+    ],
+    examples: [['phasr send 3 "also update the docs"', 'go on with more']],
+    load: async () => (await import('./commands/send.ts')).send,
+  },
+  {
+    name: 'signal',
+    arguments: '<kind> [message...]',
+    summary: 'from inside a run: say that it is done, needs input, or how far it has come',
+    details: [
+      'For agents and scripts that Phasr has started; it speaks for the run that calls it, and is refused anywhere else.',
+      'needs-input makes the task `waiting` and notifies you; progress and done take that back. The message is shown with the task.',
+    ].join('\n'),
+    options: [],
+    examples: [
+      ['phasr signal needs-input "which database?"', 'in a script'],
+      ['phasr signal progress "3 of 10 files"', 'in a script'],
+    ],
+    load: async () => (await import('./commands/signal.ts')).signal,
+  },
+  {
+    name: 'events',
+    arguments: '',
+    summary: 'print what has happened to tasks, event by event, and what happens',
+    details:
+      'With --json one document a line; `id` grows, so that a script goes on where it was with --after.',
+    options: [
+      { flags: '-f, --follow', description: 'go on as events come' },
+      { flags: '--after <id>', description: 'only events after this one' },
+      JSON_OPTION,
+    ],
+    examples: [['phasr events --follow --json | jq .type', 'in a script']],
+    load: async () => (await import('./commands/events.ts')).events,
   },
 ];

@@ -2,6 +2,7 @@
 
 import { decodeUtf8 } from '../base/text.ts';
 import type { FileChange } from '../git/diff.ts';
+import type { LoggedEvent } from '../operations/events.ts';
 import type { TaskView } from '../operations/inspect.ts';
 import type { Refusal } from '../task/decide.ts';
 import { agentName, latestRun, type Run } from '../task/task.ts';
@@ -40,6 +41,9 @@ export function runJson(run: Run): object {
     prompt: run.prompt,
     agent: agentName(run.command),
     command: run.command,
+    model: run.agent?.model ?? null,
+    permission: run.agent?.permission ?? null,
+    session: run.session,
     timeoutMs: run.timeoutMs,
     requested: time(run.requestedAtMs),
     started: time(run.startedAtMs),
@@ -49,7 +53,12 @@ export function runJson(run: Run): object {
     exitCode: run.end?.exitCode ?? null,
     evidence: run.end?.evidence ?? null,
     leftBehind: run.end?.leftBehind ?? null,
+    report: run.end?.report ?? null,
   };
+}
+
+export function eventJson({ id, task, seq, atMs, event }: LoggedEvent): object {
+  return { id, task, seq, at: time(atMs), ...event };
 }
 
 export function refusalJson({ reason, message, hint, paths }: Refusal): object {

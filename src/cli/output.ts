@@ -19,6 +19,8 @@ export type Output = {
   readonly bytes: (bytes: Uint8Array) => Promise<void>;
   /** One JSON document on standard output. */
   readonly json: (value: unknown) => void;
+  /** One JSON document on a line of its own, for documents that come one after the other. */
+  readonly jsonLine: (value: unknown) => void;
   /** One line on standard error, for what is no result. */
   readonly note: (text: string) => void;
 };
@@ -47,6 +49,7 @@ export function openOutput(env: Environment): Output {
     line: (text) => void stdout.write(`${text}\n`),
     bytes: (bytes) => new Promise((resolve) => stdout.write(bytes, () => resolve())),
     json: (value) => void stdout.write(`${JSON.stringify(value, null, isTerminal ? 2 : undefined)}\n`),
+    jsonLine: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
     note: (text) => void stderr.write(`${text}\n`),
   };
 }

@@ -26,6 +26,7 @@ export function paintState(output: Output, state: StateName, text: string): stri
     case 'interrupted':
       return color.red(text);
     case 'stopped':
+    case 'waiting':
       return color.yellow(text);
     case 'queued':
     case 'discarded':
@@ -124,6 +125,7 @@ export function renderNextSteps({ task, state }: TaskView): readonly string[] {
     case 'queued':
     case 'setting up':
     case 'running':
+    case 'waiting':
     case 'committing':
       return [`phasr logs ${id} -f`, `phasr stop ${id}`];
     case 'merging':

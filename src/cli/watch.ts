@@ -22,7 +22,8 @@ export async function watchTasks(
   let drawing: Promise<void> = draw();
   // A picture that is still being drawn is followed by the next one, never overtaken by it.
   const onLook = (): void => void (drawing = drawing.then(draw));
-  const outcome = await phasr.wait(ids, { limitMs: null, signal, onLook });
+  const unwatch = await phasr.watching(ids);
+  const outcome = await phasr.wait(ids, { limitMs: null, signal, onLook }).finally(unwatch);
   await drawing;
   await draw();
   view.end();

@@ -58,7 +58,17 @@ function giveUp(context: Context, { commonDir, task: id, run }: Place): void {
     recordFacts({ ...context, store }, asTaskId(id), (task) => {
       const isWaiting = ['queued', 'preparing'].includes(task.phase.kind) && latestRun(task).run === run;
       return isWaiting
-        ? [{ type: 'run.ended', run, outcome: 'failed', exitCode: null, evidence, leftBehind: 0 }]
+        ? [
+            {
+              type: 'run.ended',
+              run,
+              outcome: 'failed',
+              exitCode: null,
+              evidence,
+              leftBehind: 0,
+              report: null,
+            },
+          ]
         : [];
     });
   } finally {

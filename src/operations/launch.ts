@@ -1,9 +1,9 @@
 /** Launches tasks: decides everything while the person looks, writes the intent down, and puts the runs into the line. */
 
 import { existsSync, readdirSync, statSync } from 'node:fs';
-import { constants as fsConstants, accessSync } from 'node:fs';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { delimiter, isAbsolute, join } from 'node:path';
 import { ARGUMENT_BYTES_MAX, commandWithPrompt, MARKER_NAME, takesPromptArgument } from '../agent/command.ts';
+import type { Environment } from '../base/environment.ts';
 import { PhasrError } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { renderVisible } from '../base/text.ts';
@@ -26,53 +26,73 @@ import {
   titleFromPrompt,
 } from '../task/names.ts';
 import { latestRun, type Task } from '../task/task.ts';
+import { type AgentChoice, isExecutableFile, resolveAgents } from './agent-choice.ts';
 import { type Context, MAIN_WORKTREE_FACT, recordFacts, userRepository } from './context.ts';
 import { startWaiting } from './dispatch.ts';
 
-export type LaunchRequest = {
-  readonly prompts: readonly { readonly prompt: string; readonly title: string | null }[];
-  /** Program and arguments of the agent; see {@link commandWithPrompt}. */
-  readonly command: readonly string[];
+/** One task to be. */
+export type TaskDraft = {
+  readonly prompt: string;
+  /** Null: made from the prompt. */
+  readonly title: string | null;
+  readonly agent: AgentChoice;
   /** A branch, tag or commit; null means HEAD of the worktree the person stands in. */
   readonly base: string | null;
+  /** The branch that a merge goes to; null: the base if it is a branch, else the one the person stands on. */
+  readonly target: string | null;
   readonly timeoutMs: number | null;
+  /** Variables for the agent on top of the person's own. They are in no record. */
+  readonly env: Environment;
+};
+
+export type LaunchRequest = {
+  readonly drafts: readonly TaskDraft[];
   /** Sets how many runs may go on at once, for all terminals of the user from now on; null leaves it. */
   readonly jobs: number | null;
+  /** The terminal whose bell may ring when a task wants the person; null for none. */
+  readonly terminal: string | null;
 };
+
+export type LaunchBase = { readonly oid: Oid; readonly name: string };
 
 export type Launched = {
   readonly tasks: readonly Task[];
-  readonly base: { readonly oid: Oid; readonly name: string };
+  /** Each once, in the order of their tasks. */
+  readonly bases: readonly LaunchBase[];
 };
 
 /** More prompts than this in one call are a mistake (a glob, a loop). */
 const PROMPTS_MAX = 500;
 
 /**
- * Launches one task for each prompt. Returns as soon as they are recorded and the first have been started.
- * Throws, with nothing created, when the repository, the base, the agent or a prompt cannot be used.
+ * Launches one task for each draft. Returns as soon as they are recorded and the first have been started.
+ * Throws, with nothing created, when the repository, a base, an agent or a prompt cannot be used.
  */
 export async function launchTasks(context: Context, request: LaunchRequest): Promise<Launched> {
+  const { drafts, jobs, terminal } = request;
   requireOutsideTasks(context);
   const place = userRepository(context);
-  const command = resolveProgram(context, request.command);
-  requirePrompts(request, command);
-  const [base, names, , checkedGit] = await Promise.all([
-    resolveBase(context, request.base),
+  requireCount(drafts);
+  const agents = await resolveAgents(context, drafts);
+  for (const [index, draft] of drafts.entries()) requirePrompt(draft, agents[index]?.programArgs ?? []);
+  const [bases, names, , checkedGit] = await Promise.all([
+    resolveBases(context, drafts),
     listRefNames(place, ['refs/heads/phasr', 'refs/phasr']),
     requireIdentityHere(context),
     requireGit(context),
   ]);
   requireFreeNamespace(names);
-  if (request.jobs !== null) context.places().writeJobs(request.jobs);
+  if (jobs !== null) context.places().writeJobs(jobs);
 
   const worktrees = await worktreesDirectory(context.user, context.repository.commonDir);
-  const named = request.prompts.map(({ prompt, title }) =>
+  const titles = drafts.map(({ prompt, title }) =>
     title === null ? titleFromPrompt(prompt) : oneLine(title),
   );
-  const slugs = await makeSlugs(named);
-  const drafts = request.prompts.map(({ prompt }, index) => (id: TaskId): readonly TaskEvent[] => {
-    const [title = '', slug = ''] = [named[index], slugs[index]];
+  const slugs = await makeSlugs(titles);
+  const events = drafts.map((draft, index) => (id: TaskId): readonly TaskEvent[] => {
+    const [title = '', slug = '', base, agent] = [titles[index], slugs[index], bases[index], agents[index]];
+    if (base === undefined || agent === undefined) throw new Error('a draft without its base and agent');
+    const worktreePath = join(worktrees, taskDirectoryName(id, slug));
     return [
       {
         type: 'task.launched',
@@ -80,20 +100,28 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
         slug,
         branch: taskBranch(id, slug),
         base: { oid: base.oid, name: base.name },
-        target: base.target,
-        worktreePath: join(worktrees, taskDirectoryName(id, slug)),
+        target: draft.target ?? base.target,
+        worktreePath,
         launchGitDir: context.repository.gitDir,
       },
-      { type: 'run.requested', run: 1, prompt, command, timeoutMs: request.timeoutMs },
+      {
+        type: 'run.requested',
+        run: 1,
+        prompt: draft.prompt,
+        ...agent.forWorktree({ worktreePath, session: null }),
+        timeoutMs: draft.timeoutMs,
+      },
     ];
   });
   const idMin = Math.max(highestTaskId(names), highestTaskIdOnDisk(context)) + 1;
-  const tasks = context.store.create(drafts, { idMin, nowMs: context.clock.nowMs() });
+  const tasks = context.store.create(events, { idMin, nowMs: context.clock.nowMs() });
   rememberFacts(context, checkedGit);
   const ready = await makeBranches(context, place, tasks);
-  for (const task of ready) enqueueRun(context, task);
+  for (const [index, task] of ready.entries())
+    enqueueRun(context, task, { env: drafts[index]?.env ?? {}, terminal });
   await startWaiting(context);
-  return { tasks: ready, base: { oid: base.oid, name: base.name } };
+  const distinct = new Map(bases.map(({ oid, name }) => [`${oid} ${name}`, { oid, name }]));
+  return { tasks: ready, bases: [...distinct.values()] };
 }
 
 /** Its tables of letters take 20 ms to load, which titles in plain ASCII need not wait for. */
@@ -111,13 +139,20 @@ function rememberFacts(context: Context, checkedGit: string | undefined): void {
 }
 
 /** Writes down what a run needs from this terminal, and puts it into the line. */
-export function enqueueRun(context: Context, task: Task): void {
+export function enqueueRun(
+  context: Context,
+  task: Task,
+  from: { readonly env: Environment; readonly terminal: string | null } = { env: {}, terminal: null },
+): void {
   const { run } = latestRun(task);
   const { commonDir } = context.repository;
-  const env = Object.fromEntries(Object.entries(context.env).filter(([name]) => name !== MARKER_NAME));
-  const { environment } = runPaths(context.paths, task.id, run);
+  const own = Object.entries(context.env).filter(([name]) => name !== MARKER_NAME);
+  const { environment, terminal } = runPaths(context.paths, task.id, run);
   // After a crash the run keeps what its own terminal has written down.
-  if (!existsSync(environment)) writeWhole(environment, JSON.stringify(env));
+  if (!existsSync(environment)) {
+    writeWhole(environment, JSON.stringify({ ...Object.fromEntries(own), ...from.env }));
+    if (from.terminal !== null) writeWhole(terminal, from.terminal);
+  }
   context.places().enqueue({ commonDir, task: task.id, run });
 }
 
@@ -153,73 +188,36 @@ function requireOutsideTasks(context: Context): void {
   });
 }
 
-function requirePrompts({ prompts }: LaunchRequest, command: readonly string[]): void {
-  const unusable = (message: string, hint: string): never => {
-    throw new PhasrError('prompt-unusable', message, { hint });
-  };
-  if (prompts.length === 0) unusable('no prompt was given', 'phasr run "what to do" -- your-agent');
-  if (prompts.length > PROMPTS_MAX)
-    unusable(`${prompts.length} prompts are more than ${PROMPTS_MAX}`, 'Launch them in several calls.');
-  for (const { prompt, title } of prompts) {
-    if (prompt.trim() === '') unusable('a prompt is empty', 'Give each task something to do.');
-    if (`${prompt}${title ?? ''}`.includes('\0'))
-      unusable('a prompt contains a NUL character', 'Remove it; no program could get it as an argument.');
-    if (title !== null && title.trim() === '')
-      unusable('a title is empty', 'Leave --title away to have one made from the prompt.');
-    const longest = Math.max(
-      0,
-      ...commandWithPrompt(command, prompt).map((argument) => Buffer.byteLength(argument)),
-    );
-    if (takesPromptArgument(command) && longest > ARGUMENT_BYTES_MAX) {
-      unusable(
-        `the prompt "${renderVisible(titleFromPrompt(prompt))}" is too long for an argument`,
-        'Leave {prompt} away and let the agent read the file named in PHASR_PROMPT_FILE.',
-      );
-    }
-  }
+const unusable = (message: string, hint: string): never => {
+  throw new PhasrError('prompt-unusable', message, { hint });
+};
+
+function requireCount({ length }: readonly TaskDraft[]): void {
+  if (length === 0) unusable('no prompt was given', 'phasr run "what to do" -- your-agent');
+  if (length > PROMPTS_MAX)
+    unusable(`${length} prompts are more than ${PROMPTS_MAX}`, 'Launch them in several calls.');
 }
 
-/**
- * The command with its program as an absolute path: what the person means is what he sees from where he stands, while the agent will
- * stand in its worktree.
- */
-function resolveProgram(context: Context, command: readonly string[]): readonly string[] {
-  const [program, ...args] = command;
-  if (program === undefined || program === '') {
-    throw new PhasrError('agent-missing', 'no agent was given', {
-      hint: 'Put its command after --, as in: phasr run "fix the typo" -- ./my-agent.sh   (phasr agents lists known ones)',
-    });
-  }
-  const candidates = /[\\/]/.test(program)
-    ? [resolve(context.repository.startDirectory, program)]
-    : (context.env['PATH'] ?? '')
-        .split(delimiter)
-        .filter(isAbsolute)
-        .map((directory) => join(directory, program));
-  const found = candidates.find(isExecutable);
-  if (found !== undefined) return [found, ...args];
-  const exists = candidates.find((candidate) => existsSync(candidate) && statSync(candidate).isFile());
-  throw new PhasrError(
-    'agent-not-found',
-    exists === undefined
-      ? `there is no program ${renderVisible(program)}`
-      : `${renderVisible(program)} is not executable`,
-    {
-      hint:
-        exists === undefined
-          ? 'Check its name and path. Known agents: phasr agents'
-          : `chmod +x ${renderVisible(program)}`,
-    },
+/** Checks that an agent can get this prompt. Throws `prompt-unusable`. */
+export function requirePrompt(
+  { prompt, title }: { readonly prompt: string; readonly title: string | null },
+  programArgs: readonly string[],
+): void {
+  if (prompt.trim() === '') unusable('a prompt is empty', 'Give each task something to do.');
+  if (`${prompt}${title ?? ''}`.includes('\0'))
+    unusable('a prompt contains a NUL character', 'Remove it; no program could get it as an argument.');
+  if (title !== null && title.trim() === '')
+    unusable('a title is empty', 'Leave --title away to have one made from the prompt.');
+  const command = ['', ...programArgs];
+  const longest = Math.max(
+    0,
+    ...commandWithPrompt(command, prompt).map((argument) => Buffer.byteLength(argument)),
   );
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, fsConstants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    // Safe to ignore: no such program is the answer.
-    return false;
+  if (takesPromptArgument(command) && longest > ARGUMENT_BYTES_MAX) {
+    unusable(
+      `the prompt "${renderVisible(titleFromPrompt(prompt))}" is too long for an argument`,
+      'Leave {prompt} away and let the agent read the file named in PHASR_PROMPT_FILE.',
+    );
   }
 }
 
@@ -230,7 +228,7 @@ async function requireGit(context: Context): Promise<string | undefined> {
     .split(delimiter)
     .filter(isAbsolute)
     .map((directory) => join(directory, 'git'))
-    .find(isExecutable);
+    .find(isExecutableFile);
   const stat = path === undefined ? undefined : statSync(path);
   const key = `${path ?? ''} ${stat?.mtimeMs ?? 0} ${stat?.size ?? 0}`;
   if (store.readFact('git') === key) return undefined;
@@ -244,6 +242,13 @@ async function requireIdentityHere(context: Context): Promise<void> {
 }
 
 type Base = { readonly oid: Oid; readonly name: string; readonly target: string | null };
+
+/** Each base once, however many tasks begin there. */
+async function resolveBases(context: Context, drafts: readonly TaskDraft[]): Promise<readonly Base[]> {
+  const named = [...new Set(drafts.map(({ base }) => base))];
+  const found = await Promise.all(named.map((base) => resolveBase(context, base)));
+  return drafts.map(({ base }) => found[named.indexOf(base)]).filter((base) => base !== undefined);
+}
 
 /** Resolves the base to an oid, once; and finds the branch that a merge would go to: the base if it is a local branch, else the one the person is on. */
 async function resolveBase(context: Context, named: string | null): Promise<Base> {

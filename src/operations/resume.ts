@@ -1,19 +1,23 @@
 /** Starts a new run of a task in its very worktree: after an interruption, a failure, or to go on with more. */
 
 import { existsSync } from 'node:fs';
-import { PhasrError } from '../base/errors.ts';
+import { PERMISSIONS } from '../agent/agent.ts';
 import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
 import type { TaskId } from '../task/names.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Context, isRefusal, record } from './context.ts';
 import { startWaiting } from './dispatch.ts';
-import { enqueueRun } from './launch.ts';
-import { commandWithPrompt, ARGUMENT_BYTES_MAX, takesPromptArgument } from '../agent/command.ts';
+import { type AgentPart, requireAgent, resolveAgent } from './agent-choice.ts';
+import { enqueueRun, requirePrompt } from './launch.ts';
 
 export type ResumeRequest = {
   /** Null: the prompt of the run before. */
   readonly prompt: string | null;
   readonly timeoutMs: number | null;
+  /** `new`: the agent begins anew, without its earlier session. */
+  readonly session: 'last' | 'new';
+  /** The terminal whose bell may ring; null for none. */
+  readonly terminal: string | null;
 };
 
 export type ResumeOutcome = { readonly kind: 'resumed'; readonly task: Task } | Refusal;
@@ -29,19 +33,13 @@ export async function resumeTask(
     if (refusal !== undefined) return refusal;
     const last = latestRun(task);
     const prompt = request.prompt ?? last.prompt;
-    requireFits(last.command, prompt);
-    return [
-      {
-        type: 'run.requested',
-        run: last.run + 1,
-        prompt,
-        command: last.command,
-        timeoutMs: request.timeoutMs ?? last.timeoutMs,
-      },
-    ];
+    const part = nextAgent(context, task, request);
+    requirePrompt({ prompt, title: null }, part.command.slice(1));
+    const timeoutMs = request.timeoutMs ?? last.timeoutMs;
+    return [{ type: 'run.requested', run: last.run + 1, prompt, ...part, timeoutMs }];
   });
   if (isRefusal(recorded)) return recorded;
-  enqueueRun(context, recorded);
+  enqueueRun(context, recorded, { env: {}, terminal: request.terminal });
   await startWaiting(context);
   return { kind: 'resumed', task: recorded };
 }
@@ -54,18 +52,25 @@ function missingWorktree(task: Task): Refusal | undefined {
   });
 }
 
-function requireFits(command: readonly string[], prompt: string): void {
-  const usable = prompt.trim() !== '' && !prompt.includes('\0');
-  const longest = Math.max(
-    0,
-    ...commandWithPrompt(command, prompt).map((argument) => Buffer.byteLength(argument)),
-  );
-  if (usable && (!takesPromptArgument(command) || longest <= ARGUMENT_BYTES_MAX)) return;
-  throw new PhasrError(
-    'prompt-unusable',
-    usable ? 'the prompt is too long for an argument' : 'the prompt is empty or contains a NUL character',
-    {
-      hint: 'Give a shorter prompt, or none to use the one before.',
-    },
-  );
+/**
+ * The agent of the run before. A known one goes on with its session, in the very worktree that the session was made in, if it has named one and
+ * can go on without a terminal; else it begins anew there.
+ */
+function nextAgent(context: Context, task: Task, { session: mode }: ResumeRequest): AgentPart {
+  const { command, agent, limits } = latestRun(task);
+  if (agent === null) return { command, agent, limits };
+  const known = requireAgent(agent.name);
+  const session = mode === 'new' || !known.canResume ? null : lastSession(task, agent.name);
+  const permission = PERMISSIONS.find((name) => name === agent.permission) ?? null;
+  const { name, model } = agent;
+  return resolveAgent(context, { name, model, permission }).forWorktree({
+    worktreePath: task.worktreePath,
+    session,
+  });
+}
+
+/** The session that this agent has last named in this task. */
+export function lastSession(task: Task, agent: string): string | null {
+  const run = task.runs.findLast(({ agent: of, session }) => of?.name === agent && session !== null);
+  return run?.session ?? null;
 }

@@ -15,6 +15,7 @@ import { promptPath, type RunPaths, runPaths } from '../store/paths.ts';
 import { announceHole, emptyTranscript, isEmptied, planTrim } from '../store/transcript.ts';
 import { judgeEnd } from '../task/outcome.ts';
 import { latestRun, type Task } from '../task/task.ts';
+import { type Attendance, attendTo, type StopWish } from './attend.ts';
 import { type Context, recordFacts, requireTask } from './context.ts';
 
 /** How often the supervisor looks: at the transcript's size, at requests to stop, at the time limit. */
@@ -44,6 +45,7 @@ export async function startRun(context: Context, task: Task): Promise<Following>
     cwd: task.worktreePath,
     env: {
       ...userEnv,
+      ...run.agent?.env,
       ...taskVariables({
         taskId: task.id,
         branch: task.branch,
@@ -54,7 +56,10 @@ export async function startRun(context: Context, task: Task): Promise<Following>
         marker: run.marker,
       }),
     },
+    inputPath: run.agent?.stdin === 'prompt' ? promptFile : null,
     outputPath: paths.output,
+    // A warning in the middle of a line of JSON would make it unreadable.
+    errorPath: run.agent === null || run.agent.reads === 'text' ? null : paths.errors,
     exitPath: paths.exit,
   });
   return { task: recordStart(context, task, agent.process), exit: agent.exit };
@@ -84,25 +89,31 @@ export async function findStartedRun(context: Context, task: Task): Promise<Foll
 export async function followRun(context: Context, following: Following): Promise<Task> {
   let { task } = following;
   const paths = runPaths(context.paths, task.id, latestRun(task).run);
+  const attendance = attendTo(context, task, paths);
   const over = new AbortController();
   void following.exit?.then(() => over.abort());
   let lastEvent = -1;
   for (;;) {
-    await boundTranscript(paths.output);
     const eventId = context.store.lastEventId();
     if (eventId !== lastEvent) task = requireTask(context, task.id);
     lastEvent = eventId;
+    // Everything is read before the middle of it may be given back.
+    const wish = attendance.look(task) ?? overTime(context, task);
+    await boundOutput(paths);
     const run = latestRun(task);
     if (run.stop !== null || run.process === null || !(await isAlive(run.process))) break;
-    if (isOverTime(context, task)) {
-      task = recordFacts(context, task.id, () => [
-        { type: 'stop.requested', run: run.run, by: 'time limit' },
-      ]);
+    if (wish !== undefined) {
+      task = recordFacts(context, task.id, () => [{ type: 'stop.requested', run: run.run, ...wish }]);
       break;
     }
     await context.clock.sleep(LOOK_EVERY_MS, over.signal);
   }
-  return endRun(context, task, paths);
+  return endRun(context, requireTask(context, task.id), { paths, attendance });
+}
+
+async function boundOutput(paths: RunPaths): Promise<void> {
+  await boundTranscript(paths.output);
+  await boundTranscript(paths.errors);
 }
 
 /** Keeps the transcript within its limits; two file sizes are read when it is. */
@@ -117,12 +128,18 @@ async function boundTranscript(output: string): Promise<void> {
   emptyTranscript(output);
 }
 
-function isOverTime(context: Context, task: Task): boolean {
+function overTime(context: Context, task: Task): StopWish | undefined {
   const { timeoutMs, startedAtMs } = latestRun(task);
-  return timeoutMs !== null && startedAtMs !== null && context.clock.nowMs() - startedAtMs >= timeoutMs;
+  const isOver =
+    timeoutMs !== null && startedAtMs !== null && context.clock.nowMs() - startedAtMs >= timeoutMs;
+  return isOver ? { by: 'time limit', detail: '' } : undefined;
 }
 
-async function endRun(context: Context, task: Task, paths: RunPaths): Promise<Task> {
+async function endRun(
+  context: Context,
+  task: Task,
+  { paths, attendance }: { readonly paths: RunPaths; readonly attendance: Attendance },
+): Promise<Task> {
   const run = latestRun(task);
   if (run.marker === null) throw new Error(`run ${run.run} of task ${task.id} has no marker`);
   const belonging = {
@@ -130,14 +147,17 @@ async function endRun(context: Context, task: Task, paths: RunPaths): Promise<Ta
     recorder: run.process ?? { pid: 0, startedAt: 'unknown' },
   };
   const stopped = await stopBelonging(belonging, run.stop === null ? LEFT_BEHIND_LIMITS : STOP_LIMITS);
-  await boundTranscript(paths.output);
-  const end = judgeEnd(run, readExitStatus(paths.exit));
+  attendance.look(task);
+  await boundOutput(paths);
+  const status = readExitStatus(paths.exit);
+  const said = attendance.follower.finish(typeof status === 'number' ? status : null);
+  const end = judgeEnd(run, status, said);
   const survivors = stopped.survivors.map(({ pid }) => pid);
   const evidence =
     survivors.length === 0 ? end.evidence : `${end.evidence}; could not end process ${survivors.join(', ')}`;
   const leftBehind = run.stop === null ? stopped.ended : 0;
   return recordFacts(context, task.id, () => [
-    { type: 'run.ended', run: run.run, ...end, evidence, leftBehind },
+    { type: 'run.ended', run: run.run, ...end, evidence, leftBehind, report: said.report },
   ]);
 }
 

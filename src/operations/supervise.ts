@@ -15,6 +15,7 @@ import type { TaskId } from '../task/names.ts';
 import { commitTask } from './commit.ts';
 import { type Context, recordFacts, requireTask, takeClaim, taskClaim } from './context.ts';
 import { startWaiting } from './dispatch.ts';
+import { notify } from './notify.ts';
 import { prepareWorktree } from './prepare.ts';
 import { describeFailure, findStartedRun, followRun, type Following, startRun } from './run.ts';
 
@@ -45,6 +46,8 @@ async function goOn(context: Context, first: Task): Promise<void> {
   }
   task = requireTask(context, task.id);
   if (task.phase.kind === 'committing') await commitRun(context, task);
+  const ended = requireTask(context, task.id);
+  if (ended.seq !== first.seq) await notify(context, ended);
 }
 
 function prepareRun(context: Context, task: Task): Task {
@@ -103,7 +106,9 @@ function endUnstarted(
   end: { readonly outcome: 'stopped' | 'failed'; readonly evidence: string },
 ): undefined {
   const { run } = latestRun(task);
-  recordFacts(context, task.id, () => [{ type: 'run.ended', run, ...end, exitCode: null, leftBehind: 0 }]);
+  recordFacts(context, task.id, () => [
+    { type: 'run.ended', run, ...end, exitCode: null, leftBehind: 0, report: null },
+  ]);
 }
 
 async function commitRun(context: Context, task: Task): Promise<void> {

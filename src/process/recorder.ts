@@ -2,8 +2,8 @@
  * The recorder: a tiny shell that starts the agent, waits for it and writes its exit status to a file.
  *
  * It is why the agent outlives its supervisor and its end is known all the same. The shell runs a fixed script; the agent's command
- * reaches it as arguments and is never interpreted by it. It leads the run's session, outlives polite signals to the group, and closes the agent's
- * standard input.
+ * reaches it as arguments and is never interpreted by it. It leads the run's session, outlives polite signals to the group, and gives the agent a
+ * standard input that ends: an open one makes some agents wait for ever.
  */
 
 import { closeSync, constants, openSync, readFileSync } from 'node:fs';
@@ -16,9 +16,9 @@ import { findProcess } from './table.ts';
 /** Handlers, not `trap ''`: a program started by the shell gets its default signal actions back. */
 const RECORDER_SCRIPT = [
   `trap : HUP INT QUIT TERM`,
-  `exit_file=$1`,
-  `shift`,
-  `"$@" </dev/null`,
+  `exit_file=$1 input_file=$2`,
+  `shift 2`,
+  `"$@" <"$input_file"`,
   `code=$?`,
   `printf '%s\\n' "$code" >"$exit_file"`,
 ].join('\n');
@@ -27,8 +27,12 @@ export type AgentProcess = {
   readonly command: readonly string[];
   readonly cwd: string;
   readonly env: Environment;
+  /** The file that its standard input holds; null for none. */
+  readonly inputPath: string | null;
   /** Receives what the agent prints; appended to. */
   readonly outputPath: string;
+  /** Receives its standard error, for agents whose standard output is a stream of its own form; null: as `outputPath`. */
+  readonly errorPath: string | null;
   readonly exitPath: string;
 };
 
@@ -46,15 +50,19 @@ export async function startAgent(agent: AgentProcess): Promise<StartedAgent> {
   }
   const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW;
   const output = openSync(agent.outputPath, flags, 0o600);
+  const errors = agent.errorPath === null ? output : openSync(agent.errorPath, flags, 0o600);
   try {
-    const args = ['-c', RECORDER_SCRIPT, 'phasr-run', agent.exitPath, ...agent.command];
-    const started = await startDetached({ file: '/bin/sh', args, cwd: agent.cwd, env: agent.env }, output);
+    const files = [agent.exitPath, agent.inputPath ?? '/dev/null'];
+    const args = ['-c', RECORDER_SCRIPT, 'phasr-run', ...files, ...agent.command];
+    const recorder = { file: '/bin/sh', args, cwd: agent.cwd, env: agent.env };
+    const started = await startDetached(recorder, output, errors);
     const row = await findProcess(started.pid);
     // The recorder may be over already; then only its exit file matters, and no process has this identity.
     const startedAt = row?.startedAt ?? 'ended-at-once';
     return { process: { pid: started.pid, startedAt }, exit: started.exit };
   } finally {
     closeSync(output);
+    if (errors !== output) closeSync(errors);
   }
 }
 

@@ -126,16 +126,20 @@ export type Started = {
 
 /**
  * Starts a program in a session and group of its own; it outlives this process.
- * `outputFd` receives standard output and error; standard input is closed.
+ * `outputFd` receives standard output, and standard error too unless `errorFd` does; standard input is closed.
  * Throws `program-missing` when it cannot be started.
  */
-export async function startDetached(program: Program, outputFd: number | 'ignore'): Promise<Started> {
+export async function startDetached(
+  program: Program,
+  outputFd: number | 'ignore',
+  errorFd: number | 'ignore' = outputFd,
+): Promise<Started> {
   const child = spawn(program.file, program.args, {
     cwd: program.cwd,
     env: { ...program.env },
     detached: true,
     windowsHide: true,
-    stdio: ['ignore', outputFd, outputFd],
+    stdio: ['ignore', outputFd, errorFd],
   });
   const exit = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   try {

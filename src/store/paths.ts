@@ -12,6 +12,8 @@ export type RepositoryPaths = {
   readonly tasksDir: string;
   /** What cleanup took away and a sweeper has yet to capture and delete. */
   readonly trashDir: string;
+  /** Who is watching which tasks now: one file a process. */
+  readonly watchersDir: string;
 };
 
 /** Where everything of Phasr is in a common git dir. */
@@ -23,6 +25,7 @@ export function repositoryPaths(commonDir: string): RepositoryPaths {
     mutex: join(phasrDir, 'mutex.db'),
     tasksDir: join(phasrDir, 'tasks'),
     trashDir: join(phasrDir, 'trash'),
+    watchersDir: join(phasrDir, 'watchers'),
   };
 }
 
@@ -34,7 +37,15 @@ export type RunPaths = {
   readonly directory: string;
   /** What the agent prints goes straight here. */
   readonly output: string;
+  /** Its standard error, where that is kept apart. */
+  readonly errors: string;
   readonly exit: string;
+  /** What the agent, or a script in its name, reports of itself: a line of JSON each. */
+  readonly signals: string;
+  /** How far the output had come at which time: a line `<bytes> <ms>` each. */
+  readonly times: string;
+  /** The terminal that the run was asked for from, for its bell. */
+  readonly terminal: string;
   /** What the run is doing now, for whoever looks. */
   readonly progress: string;
   /** The environment of the terminal that asked for the run; mode 0600, deleted as soon as the run has started. */
@@ -47,7 +58,11 @@ export function runPaths(paths: RepositoryPaths, taskId: number, run: number): R
   return {
     directory,
     output: join(directory, 'output'),
+    errors: join(directory, 'errors'),
     exit: join(directory, 'exit'),
+    signals: join(directory, 'signals'),
+    times: join(directory, 'times'),
+    terminal: join(directory, 'terminal'),
     progress: join(directory, 'progress.json'),
     environment: join(directory, 'environment.json'),
   };

@@ -41,6 +41,11 @@ export type TaskStore = {
   /** `open`: not yet merged or discarded; `active`: somebody has to go on with it. By id. */
   readonly list: (which: 'all' | 'open' | 'active') => readonly Task[];
   readonly history: (id: TaskId) => readonly RecordedEvent[];
+  /** Events of all tasks after the one with this id, in order, at most `max`. */
+  readonly eventsAfter: (
+    id: number,
+    max: number,
+  ) => readonly (RecordedEvent & { readonly id: number; readonly task: TaskId })[];
   /** Makes tasks with consecutive ids from `idMin` on at least; their first events come from the id. All or none. */
   readonly create: (
     drafts: readonly ((id: TaskId) => readonly TaskEvent[])[],
@@ -76,6 +81,7 @@ export function openTaskStore(path: string): TaskStore {
     find: (id) => parseRow(existing()?.get('SELECT id, state FROM tasks WHERE id = ?', id)),
     list: (which) => (existing()?.all(LISTS[which]) ?? []).flatMap((row) => parseRow(row) ?? []),
     history: (id) => readHistory(existing(), id),
+    eventsAfter: (id, max) => readEventsAfter(existing(), id, max),
     create: (drafts, options) => open().transact(() => createTasks(open(), drafts, options)),
     append: (task, events, nowMs) => open().transact(() => appendEvents(open(), task, { events, nowMs })),
     lastEventId: () => Number(existing()?.get('SELECT coalesce(max(id), 0) AS n FROM events')?.['n'] ?? 0),
@@ -164,11 +170,32 @@ function insertEvents(database: Database, id: TaskId, recorded: readonly Recorde
 
 function readHistory(database: Database | undefined, id: TaskId): readonly RecordedEvent[] {
   const rows = database?.all('SELECT seq, at_ms, type, data FROM events WHERE task = ? ORDER BY seq', id);
+  return (rows ?? []).map(parseEvent);
+}
+
+function readEventsAfter(
+  database: Database | undefined,
+  id: number,
+  max: number,
+): readonly (RecordedEvent & { readonly id: number; readonly task: TaskId })[] {
+  const rows = database?.all(
+    'SELECT id, task, seq, at_ms, type, data FROM events WHERE id > ? ORDER BY id LIMIT ?',
+    id,
+    max,
+  );
   return (rows ?? []).map((row) => ({
+    id: Number(row['id']),
+    task: asTaskId(Number(row['task'])),
+    ...parseEvent(row),
+  }));
+}
+
+function parseEvent(row: Row): RecordedEvent {
+  return {
     seq: Number(row['seq']),
     atMs: Number(row['at_ms']),
     event: { type: row['type'], ...parseJson(row['data']) } as TaskEvent,
-  }));
+  };
 }
 
 function parseRow(row: Row | undefined): Task | undefined {

@@ -1,7 +1,7 @@
 /** Which verb each phase admits, and what is said when it does not. The only place with these rules. */
 
 import { assertNever } from '../base/errors.ts';
-import type { TaskEvent } from './event.ts';
+import type { StopReason, TaskEvent } from './event.ts';
 import type { Task, TaskPhase } from './task.ts';
 import { latestRun } from './task.ts';
 
@@ -89,10 +89,10 @@ export function isLive(phase: TaskPhase): boolean {
 }
 
 /** What asking for a stop records: a waiting run ends at once, a running one is marked for its supervisor. */
-export function decideStop(task: Task, by: 'person' | 'time limit'): readonly TaskEvent[] {
+export function decideStop(task: Task, by: StopReason, detail = ''): readonly TaskEvent[] {
   const run = latestRun(task);
   if (task.phase.kind === 'committing' || run.stop !== null) return [];
-  const stop: TaskEvent = { type: 'stop.requested', run: run.run, by };
+  const stop: TaskEvent = { type: 'stop.requested', run: run.run, by, detail };
   if (task.phase.kind !== 'queued') return [stop];
   return [
     stop,
@@ -103,6 +103,7 @@ export function decideStop(task: Task, by: 'person' | 'time limit'): readonly Ta
       exitCode: null,
       evidence: 'stopped before it was started',
       leftBehind: 0,
+      report: null,
     },
   ];
 }

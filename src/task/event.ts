@@ -2,6 +2,7 @@
 
 import type { ProcessIdentity } from '../base/identity.ts';
 import type { Oid } from '../base/oid.ts';
+import type { RunUsage } from '../base/usage.ts';
 
 /** How a run ended. `stopped`: on request or at its time limit. `interrupted`: something outside ended it. */
 export type RunOutcome = 'done' | 'failed' | 'stopped' | 'interrupted';
@@ -10,14 +11,60 @@ export type MergeStrategy = 'merge' | 'squash' | 'rebase';
 
 export type Changes = { readonly files: number; readonly insertions: number; readonly deletions: number };
 
+/** A known agent as a run has it; everything that its start needs besides the command, and how its output reads. */
+export type RunAgent = {
+  readonly name: string;
+  readonly title: string;
+  /** The dialect of its output; `text` when it has none. */
+  readonly reads: string;
+  readonly model: string | null;
+  readonly permission: string;
+  /** The agent session that the run goes on with; null for a new one. */
+  readonly session: string | null;
+  /** What its standard input holds. */
+  readonly stdin: 'prompt' | 'nothing';
+  /** Variables of the agent's own, on top of the user's. */
+  readonly env: Readonly<Record<string, string>>;
+};
+
+/** When a run is stopped although nobody asks for it; null means never. */
+export type RunLimits = {
+  /** Nothing printed for so long. Four times as much while a tool of the agent's is at work. */
+  readonly noProgressMs: number | null;
+  /** Nothing but failed calls to the model for so long. */
+  readonly retriesMs: number | null;
+};
+
+/** Why a run is being stopped. */
+export type StopReason = 'person' | 'time limit' | 'no progress' | 'retries';
+
+/** What the agent itself said of its run, as its reader understood it. */
+export type RunReport = {
+  readonly session: string | null;
+  readonly model: string | null;
+  /** Of this run alone. */
+  readonly usage: RunUsage | null;
+  /** As the agent counts, which may be over its whole session; the next run in that session is counted from here. */
+  readonly counted: RunUsage | null;
+  /** Things that it wanted to do and was not allowed to. */
+  readonly refused: number;
+  readonly retries: number;
+  readonly trouble: { readonly kind: string; readonly message: string } | null;
+  /** Its last words, at most 2,000 characters. */
+  readonly said: string;
+};
+
 /** A prompt and the command that gets it. */
 export type RunRequest = {
   readonly run: number;
   readonly prompt: string;
   /** Program and arguments; `{prompt}` inside an argument stands for the prompt. */
   readonly command: readonly string[];
+  /** Null for a command of the person's own. */
+  readonly agent: RunAgent | null;
   /** The run is stopped after this time; null means never. */
   readonly timeoutMs: number | null;
+  readonly limits: RunLimits;
 };
 
 export type TaskLaunched = {
@@ -68,7 +115,21 @@ export type TaskEvent =
       readonly run: number;
       readonly process: ProcessIdentity;
     }
-  | { readonly type: 'stop.requested'; readonly run: number; readonly by: 'person' | 'time limit' }
+  /** The agent has named its session: what a next run goes on with, also when this one is killed. */
+  | { readonly type: 'agent.session'; readonly run: number; readonly session: string }
+  /** The agent, or somebody in its name, has begun to wait for its person, or no longer does. */
+  | {
+      readonly type: 'run.attention';
+      readonly run: number;
+      readonly waitingFor: string | null;
+    }
+  | {
+      readonly type: 'stop.requested';
+      readonly run: number;
+      readonly by: StopReason;
+      /** More on the reason, for people; empty when it says all. */
+      readonly detail: string;
+    }
   | {
       readonly type: 'run.ended';
       readonly run: number;
@@ -77,6 +138,8 @@ export type TaskEvent =
       readonly evidence: string;
       /** Processes that the agent left running and that were ended after it. */
       readonly leftBehind: number;
+      /** Null for agents that report nothing, and when it did not get that far. */
+      readonly report: RunReport | null;
     }
   | {
       readonly type: 'head.recorded';

@@ -64,6 +64,7 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
         exitCode: null,
         evidence: event.message,
         leftBehind: 0,
+        report: null,
       } as const;
       return enter({ ...changeRun(task, event.run, { end }), branchCreated: false }, { kind: 'idle' });
     }
@@ -71,11 +72,18 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
       return enter(changeRun(task, event.run, { startedAtMs: atMs, process: event.process }), {
         kind: 'running',
       });
+    case 'agent.session':
+      return changeRun(task, event.run, { session: event.session });
+    case 'run.attention': {
+      const waiting = event.waitingFor === null ? null : { atMs, for: event.waitingFor };
+      return changeRun(task, event.run, { waiting });
+    }
     case 'stop.requested':
-      return changeRun(task, event.run, { stop: { atMs, by: event.by } });
+      return changeRun(task, event.run, { stop: { atMs, by: event.by, detail: event.detail } });
     case 'run.ended': {
-      const { outcome, exitCode, evidence, leftBehind } = event;
-      const ended = changeRun(task, event.run, { end: { atMs, outcome, exitCode, evidence, leftBehind } });
+      const { outcome, exitCode, evidence, leftBehind, report } = event;
+      const end = { atMs, outcome, exitCode, evidence, leftBehind, report };
+      const ended = changeRun(task, event.run, { waiting: null, end });
       return enter(ended, { kind: task.directory === null ? 'idle' : 'committing' });
     }
     case 'head.recorded': {
@@ -113,16 +121,20 @@ function enter(task: Task, phase: TaskPhase): Task {
 }
 
 function requestedRun(event: RunRequest, atMs: number): Run {
-  const { run, prompt, command, timeoutMs } = event;
+  const { run, prompt, command, agent, timeoutMs, limits } = event;
   return {
     run,
     prompt,
     command,
+    agent,
     timeoutMs,
+    limits,
     requestedAtMs: atMs,
     startedAtMs: null,
     process: null,
     marker: null,
+    session: null,
+    waiting: null,
     stop: null,
     end: null,
   };

@@ -9,6 +9,7 @@ export type StateName =
   | 'queued'
   | 'setting up'
   | 'running'
+  | 'waiting'
   | 'committing'
   | 'done'
   | 'failed'
@@ -32,7 +33,8 @@ export type Liveness = 'alive' | 'gone' | 'not asked';
 /** The state of a task as of `nowMs`; the same facts give the same words everywhere. */
 export function describeState(task: Task, liveness: Liveness, nowMs: number): TaskState {
   const { name, evidence } = describePhase(task, liveness, nowMs);
-  return { name, evidence, sinceMs: task.sinceMs };
+  const waitingSinceMs = name === 'waiting' ? latestRun(task).waiting?.atMs : undefined;
+  return { name, evidence, sinceMs: waitingSinceMs ?? task.sinceMs };
 }
 
 function describePhase(task: Task, liveness: Liveness, nowMs: number): { name: StateName; evidence: string } {
@@ -46,7 +48,9 @@ function describePhase(task: Task, liveness: Liveness, nowMs: number): { name: S
         evidence: task.directory === null ? 'its worktree is being made' : 'starting',
       };
     case 'running':
-      return { name: 'running', evidence: runningEvidence(run, liveness, nowMs) };
+      return run.waiting === null || run.stop !== null || liveness === 'gone'
+        ? { name: 'running', evidence: runningEvidence(run, liveness, nowMs) }
+        : { name: 'waiting', evidence: `for you: ${run.waiting.for}` };
     case 'committing':
       return { name: 'committing', evidence: task.trouble ?? run.end?.evidence ?? '' };
     case 'idle':

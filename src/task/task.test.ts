@@ -22,7 +22,15 @@ const LAUNCH: readonly TaskEvent[] = [
     worktreePath: '/w/7-title',
     launchGitDir: '/r/.git',
   },
-  { type: 'run.requested', run: 1, prompt: 'Title', command: ['/bin/agent'], timeoutMs: null },
+  {
+    type: 'run.requested',
+    run: 1,
+    prompt: 'Title',
+    command: ['/bin/agent'],
+    agent: null,
+    timeoutMs: null,
+    limits: { noProgressMs: null, retriesMs: null },
+  },
 ];
 const PREPARED: readonly TaskEvent[] = [
   ...LAUNCH,
@@ -39,7 +47,15 @@ const RUNNING: readonly TaskEvent[] = [
 ];
 const ENDED: readonly TaskEvent[] = [
   ...RUNNING,
-  { type: 'run.ended', run: 1, outcome: 'done', exitCode: 0, evidence: 'exit code 0', leftBehind: 0 },
+  {
+    type: 'run.ended',
+    run: 1,
+    outcome: 'done',
+    exitCode: 0,
+    evidence: 'exit code 0',
+    leftBehind: 0,
+    report: null,
+  },
 ];
 const DONE: readonly TaskEvent[] = [
   ...ENDED,
@@ -147,24 +163,59 @@ test('a worktree that could not be made ends the run, and a stop ends one that w
   expect(decideStop(fold([...RUNNING, ...decideStop(fold(RUNNING), 'person')]), 'person')).toEqual([]);
 });
 
-test('how a run ended is judged by what is known, never by exit code alone', () => {
+const NOTHING_SAID = { verdict: 'none', report: null } as const;
+
+test('a command is judged by its exit code, and by what stopped it', () => {
   const run = latestRun(fold(RUNNING));
-  const stopped = { ...run, stop: { atMs: 0, by: 'person' } as const };
-  const overTime = { ...run, timeoutMs: 90_000, stop: { atMs: 0, by: 'time limit' } as const };
-  expect(
-    [
-      judgeEnd(run, 0),
-      judgeEnd(run, 1),
-      judgeEnd(run, 137),
-      judgeEnd(run, undefined),
-      judgeEnd(run, 'unreadable'),
-    ].map(({ outcome }) => outcome),
-  ).toEqual(['done', 'failed', 'interrupted', 'interrupted', 'interrupted']);
-  expect(judgeEnd(stopped, 0)).toMatchObject({ outcome: 'stopped', evidence: 'stopped on request' });
-  expect(judgeEnd(overTime, undefined)).toMatchObject({
+  const outcome = (status: Parameters<typeof judgeEnd>[1]): string =>
+    judgeEnd(run, status, NOTHING_SAID).outcome;
+  expect([0, 1, 137, undefined, 'unreadable' as const].map(outcome)).toEqual([
+    'done',
+    'failed',
+    'interrupted',
+    'interrupted',
+    'interrupted',
+  ]);
+  const stopped = { ...run, stop: { atMs: 0, by: 'person', detail: '' } as const };
+  expect(judgeEnd(stopped, 0, NOTHING_SAID)).toMatchObject({
+    outcome: 'stopped',
+    evidence: 'stopped on request',
+  });
+  const overTime = { ...run, timeoutMs: 90_000, stop: { atMs: 0, by: 'time limit', detail: '' } as const };
+  expect(judgeEnd(overTime, undefined, NOTHING_SAID)).toMatchObject({
     outcome: 'stopped',
     evidence: 'stopped at its time limit of 1m 30s',
   });
+});
+
+test('an agent that says how it ended is judged by that, never by exit code 0 alone', () => {
+  const run = latestRun(fold(RUNNING));
+  const report = {
+    session: 's',
+    model: null,
+    usage: null,
+    counted: null,
+    refused: 0,
+    retries: 0,
+    trouble: null,
+    said: '',
+  };
+  const judge = (
+    verdict: 'done' | 'failed' | 'interrupted' | 'silent',
+    status: number,
+    more = {},
+  ): string => {
+    const end = judgeEnd(run, status, { verdict, report: { ...report, ...more } });
+    return `${end.outcome}: ${end.evidence}`;
+  };
+  const trouble = { kind: 'rate-limit', message: '429' };
+  expect(judge('done', 0)).toBe('done: its terminal event');
+  expect(judge('done', 0, { refused: 2 })).toBe('done: its terminal event; 2 actions were refused');
+  expect(judge('silent', 0)).toBe('interrupted: exit code 0, but no terminal event: it did not finish');
+  expect(judge('silent', 1, { trouble })).toBe('failed: exit code 1: rate limit (429)');
+  expect(judge('failed', 0, { trouble })).toBe('failed: its terminal event: rate limit (429)');
+  expect(judge('interrupted', 0)).toBe('interrupted: its terminal event: it was interrupted');
+  expect(judge('done', 130)).toBe('interrupted: exit code 130 (ended by SIGINT from outside)');
 });
 
 test('a history that does not begin with a launch is refused as damaged', () => {

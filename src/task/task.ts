@@ -2,7 +2,7 @@
 
 import type { ProcessIdentity } from '../base/identity.ts';
 import type { Oid } from '../base/oid.ts';
-import type { Changes, MergeIntent, RunOutcome, RunRequest } from './event.ts';
+import type { Changes, MergeIntent, RunOutcome, RunReport, RunRequest, StopReason } from './event.ts';
 import type { TaskId } from './names.ts';
 
 export type Run = RunRequest & {
@@ -10,13 +10,18 @@ export type Run = RunRequest & {
   readonly startedAtMs: number | null;
   readonly process: ProcessIdentity | null;
   readonly marker: string | null;
-  readonly stop: { readonly atMs: number; readonly by: 'person' | 'time limit' } | null;
+  /** The agent's own session, once it has named it. */
+  readonly session: string | null;
+  /** What it waits for its person for, and since when; null while it works. */
+  readonly waiting: { readonly atMs: number; readonly for: string } | null;
+  readonly stop: { readonly atMs: number; readonly by: StopReason; readonly detail: string } | null;
   readonly end: {
     readonly atMs: number;
     readonly outcome: RunOutcome;
     readonly exitCode: number | null;
     readonly evidence: string;
     readonly leftBehind: number;
+    readonly report: RunReport | null;
   } | null;
 };
 

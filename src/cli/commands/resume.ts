@@ -1,6 +1,7 @@
 /** `phasr resume`. */
 
 import { duration, flag, type Handler, parseTask, text, usageError, withPhasr } from '../command.ts';
+import { findTerminal } from '../../phasr.ts';
 import { refusalJson, taskJson } from '../json.ts';
 import { printRefusal } from '../render.ts';
 import { watchTasks } from '../watch.ts';
@@ -12,7 +13,12 @@ export const resume: Handler = (invocation) =>
       throw usageError('resume goes on with the agent of the run before', 'Leave -- and what follows away.');
     const id = parseTask(args.slice(0, 1), phasr.currentTask);
     const prompt = text(options, 'prompt') ?? args[1] ?? null;
-    const outcome = await phasr.resume(id, { prompt, timeoutMs: duration(options, 'timeout') });
+    const outcome = await phasr.resume(id, {
+      prompt,
+      timeoutMs: duration(options, 'timeout'),
+      session: flag(options, 'newSession') ? 'new' : 'last',
+      terminal: findTerminal(),
+    });
     const isJson = flag(options, 'json');
     if (outcome.kind === 'refused') {
       if (isJson) output.json(refusalJson(outcome));

@@ -1,13 +1,15 @@
 /** `phasr run`: launches tasks and watches them. */
 
 import { renderCount } from '../../base/text.ts';
-import type { Phasr } from '../../phasr.ts';
-import type { Launched } from '../../operations/launch.ts';
+import { findTerminal, type Phasr } from '../../phasr.ts';
+import { type AgentChoice, type Permission, PERMISSIONS } from '../../operations/agent-choice.ts';
+import type { Launched, TaskDraft } from '../../operations/launch.ts';
 import {
   duration,
   flag,
   type Handler,
   type Invocation,
+  type Options,
   text,
   texts,
   usageError,
@@ -21,27 +23,17 @@ import { watchTasks } from '../watch.ts';
 const JOBS_MAX = 1000;
 
 export const run: Handler = async (invocation) => {
-  const { args, options, rest, output } = invocation;
-  const prompts = [...args, ...texts(options, 'prompt')];
-  const titles = texts(options, 'title');
-  if (titles.length > prompts.length) {
-    throw usageError(
-      `${renderCount(titles.length, 'title')} for ${renderCount(prompts.length, 'prompt')}`,
-      'Give at most one --title for each prompt.',
-    );
-  }
+  const { options, output } = invocation;
   const request = {
-    prompts: prompts.map((prompt, index) => ({ prompt, title: titles[index] ?? null })),
-    command: rest ?? [],
-    base: text(options, 'base'),
-    timeoutMs: duration(options, 'timeout'),
+    drafts: readDrafts(invocation),
     jobs: wholeNumber(options, 'jobs', { min: 1, max: JOBS_MAX }),
+    terminal: findTerminal(),
   };
   return withPhasr(invocation, async (phasr) => {
     const launched = await phasr.launch(request);
     const leftBehind = await phasr.countLeftBehind();
     if (flag(options, 'json')) return printJson(invocation, phasr, { launched, leftBehind });
-    output.line(renderBase(launched.base));
+    for (const base of launched.bases) output.line(renderBase(base));
     if (leftBehind > 0)
       output.line(`${renderCount(leftBehind, 'uncommitted file')} stay${leftBehind === 1 ? 's' : ''} behind`);
     if (request.jobs !== null)
@@ -56,6 +48,55 @@ export const run: Handler = async (invocation) => {
     );
   });
 };
+
+function readDrafts(invocation: Invocation): readonly TaskDraft[] {
+  const { args, options } = invocation;
+  const prompts = [...args, ...texts(options, 'prompt')];
+  const titles = texts(options, 'title');
+  if (titles.length > prompts.length) {
+    throw usageError(
+      `${renderCount(titles.length, 'title')} for ${renderCount(prompts.length, 'prompt')}`,
+      'Give at most one --title for each prompt.',
+    );
+  }
+  const shared = {
+    agent: readAgent(invocation),
+    base: text(options, 'base'),
+    target: null,
+    timeoutMs: duration(options, 'timeout'),
+    env: {},
+  };
+  return prompts.map((prompt, index) => ({ prompt, title: titles[index] ?? null, ...shared }));
+}
+
+/** A command after `--`, or a known agent by its name. */
+function readAgent({ options, rest }: Invocation): AgentChoice {
+  const name = text(options, 'agent');
+  const model = text(options, 'model');
+  const permission = readPermission(options);
+  if (name === null) {
+    if (model !== null || permission !== null) {
+      throw usageError(
+        '--model and permissions are for known agents; a command after -- has its own options',
+        'As in: phasr run "fix the typo" --agent claude --model sonnet',
+      );
+    }
+    return { kind: 'command', command: rest ?? [] };
+  }
+  if (rest !== null)
+    throw usageError('give --agent or a command after --, not both', 'phasr agents shows the known ones.');
+  return { kind: 'agent', name, model, permission };
+}
+
+function readPermission(options: Options): Permission | null {
+  const given = PERMISSIONS.filter((permission) => flag(options, permission));
+  if (given.length > 1)
+    throw usageError(
+      `${given.map((permission) => `--${permission}`).join(' and ')} exclude each other`,
+      'Give one.',
+    );
+  return given[0] ?? null;
+}
 
 function printDetached({ output }: Invocation, { tasks }: Launched): number {
   for (const task of tasks) output.line(`task ${task.id}  ${task.branch}`);
@@ -74,7 +115,7 @@ async function printJson(
   if (!isDetached) await phasr.wait(ids, { limitMs: null, signal, onLook: null });
   const views = await Promise.all(ids.map((id) => phasr.view(phasr.find(id))));
   output.json({
-    base: launched.base,
+    bases: launched.bases,
     uncommittedFilesLeftBehind: leftBehind,
     jobs: phasr.jobs(),
     tasks: views.map(taskJson),
