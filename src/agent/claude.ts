@@ -125,7 +125,7 @@ function refuse(
 }
 
 function readBlock(block: unknown, tools: Map<string, string>): readonly AgentEvent[] {
-  switch (textAt(block, 'type')) {
+  switch (textAt(block, 'type') ?? '') {
     case 'text':
       return [{ kind: 'text', text: textAt(block, 'text') ?? '', isPartial: false }];
     case 'thinking':

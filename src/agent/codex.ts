@@ -80,7 +80,7 @@ function readItem(
 ): readonly AgentEvent[] {
   const id = textAt(item, 'id') ?? '';
   const isOver = phase === 'item.completed';
-  switch (textAt(item, 'type')) {
+  switch (textAt(item, 'type') ?? '') {
     case 'agent_message':
       return isOver ? [{ kind: 'text', text: textAt(item, 'text') ?? '', isPartial: false }] : [];
     case 'reasoning':
