@@ -17,7 +17,7 @@ import { readJobs } from './operations/jobs.ts';
 import { countLeftBehind, listTasks, readLastOutput, type TaskView, viewTask } from './operations/inspect.ts';
 import type { TaskDetails } from './operations/show.ts';
 import type { Launched, LaunchRequest } from './operations/launch.ts';
-import type { LogPiece, LogRequest } from './operations/logs.ts';
+import type { LogEntry, LogPiece, LogRequest } from './operations/logs.ts';
 import type { MergeOutcome, MergeRequest } from './operations/merge.ts';
 import { recover, type Recovered } from './operations/recover.ts';
 import type { ResumeOutcome, ResumeRequest } from './operations/resume.ts';
@@ -56,6 +56,8 @@ export type Phasr = {
   readonly show: (id: TaskId) => Promise<TaskDetails>;
   readonly diff: (id: TaskId) => Promise<TaskDiff>;
   readonly logs: (id: TaskId, request: LogRequest) => AsyncGenerator<LogPiece>;
+  /** As {@link Phasr.logs}, as what the agent's stream says. */
+  readonly logEntries: (id: TaskId, request: LogRequest) => AsyncGenerator<LogEntry>;
   readonly lastOutput: (task: Task) => string;
   readonly wait: (ids: readonly TaskId[], options: WaitOptions) => Promise<WaitOutcome>;
   readonly stop: (id: TaskId) => Promise<StopOutcome>;
@@ -128,6 +130,10 @@ function verbsOf(context: Context, close: () => void): Phasr {
     logs: async function* (id, request) {
       const { readLogs } = await import('./operations/logs.ts');
       yield* readLogs(context, id, request);
+    },
+    logEntries: async function* (id, request) {
+      const { readLogEntries } = await import('./operations/logs.ts');
+      yield* readLogEntries(context, id, request);
     },
     lastOutput: (task) => readLastOutput(context, task),
     wait: async (ids, options) => (await import('./operations/wait.ts')).waitForTasks(context, ids, options),

@@ -81,15 +81,18 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   {
     name: 'logs',
     arguments: '[task]',
-    summary: "print what a task's agent printed",
+    summary: "print what a task's agent said and did",
     details: [
+      "A known agent's stream is shown as text, tools, refusals and retries; a command's output as it is.",
       'Of a run that prints more than 28 MiB the first 4 and the last 12 to 24 MiB are kept; a line says how much is missing.',
       'On a terminal, colours are shown and every other control character is made visible; otherwise the bytes come as they are.',
     ].join('\n'),
     options: [
       { flags: '-f, --follow', description: 'go on until the run has ended' },
       { flags: '-r, --run <n>', description: 'an earlier run (default: the latest)' },
-      JSON_OPTION,
+      { flags: '--since <duration>', description: 'only what was printed in the last 90s, 30m, 2h' },
+      { flags: '--raw', description: "the agent's own stream, byte for byte" },
+      { flags: '--json', description: 'one JSON document a line' },
     ],
     examples: [['phasr logs 3 -f', 'watch an agent']],
     load: async () => (await import('./commands/logs.ts')).logs,

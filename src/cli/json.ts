@@ -39,7 +39,7 @@ export function runJson(run: Run): object {
   return {
     run: run.run,
     prompt: run.prompt,
-    agent: agentName(run.command),
+    agent: run.agent?.name ?? agentName(run.command),
     command: run.command,
     model: run.agent?.model ?? null,
     permission: run.agent?.permission ?? null,

@@ -96,6 +96,11 @@ export function agentName(command: readonly string[]): string {
   return baseName(isScript ? script : program);
 }
 
+/** The dialect of what a run prints; `text` for a command of the person's own. */
+export function reads(run: Run): string {
+  return run.agent?.reads ?? 'text';
+}
+
 /** True when somebody has to go on with the task. */
 export function isActive(phase: TaskPhase): boolean {
   return phase.kind !== 'idle' && phase.kind !== 'merged' && phase.kind !== 'discarded';
