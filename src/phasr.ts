@@ -5,8 +5,6 @@ import { homedir } from 'node:os';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from './base/clock.ts';
-import { identityKey } from './base/identity.ts';
-import { ownIdentity } from './process/table.ts';
 import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
 import { findAgents, type FoundAgent } from './operations/agents.ts';
 import type { Context } from './operations/context.ts';
@@ -23,6 +21,7 @@ import { recover, type Recovered } from './operations/recover.ts';
 import type { ResumeOutcome, ResumeRequest } from './operations/resume.ts';
 import { signalRun, type SignalRequest } from './operations/signal.ts';
 import type { EventsRequest, LoggedEvent } from './operations/events.ts';
+import { watchTasks } from './operations/watch.ts';
 import type { StopOutcome } from './operations/stop.ts';
 import type { WaitOptions, WaitOutcome } from './operations/wait.ts';
 import type { Environment } from './base/environment.ts';
@@ -30,7 +29,6 @@ import { repositoryPaths, userPaths } from './store/paths.ts';
 import { loadSqlite } from './store/database.ts';
 import { openPlaces, type Places } from './store/places.ts';
 import { openTaskStore } from './store/task-store.ts';
-import { addWatcher } from './store/watchers.ts';
 import { asTaskId, type TaskId } from './task/names.ts';
 import type { Task } from './task/task.ts';
 
@@ -54,7 +52,7 @@ export type Phasr = {
   readonly find: (id: TaskId) => Task;
   readonly view: (task: Task) => Promise<TaskView>;
   readonly show: (id: TaskId) => Promise<TaskDetails>;
-  readonly diff: (id: TaskId) => Promise<TaskDiff>;
+  readonly diff: (id: TaskId, options: { readonly withCarried: boolean }) => Promise<TaskDiff>;
   readonly logs: (id: TaskId, request: LogRequest) => AsyncGenerator<LogPiece>;
   /** As {@link Phasr.logs}, as what the agent's stream says. */
   readonly logEntries: (id: TaskId, request: LogRequest) => AsyncGenerator<LogEntry>;
@@ -89,7 +87,8 @@ export async function openPhasr(options: OpenOptions): Promise<Phasr> {
   return phasr;
 }
 
-export { findTerminal } from './process/terminal.ts';
+export { PERMISSIONS } from './operations/agent-choice.ts';
+export { findTerminal } from './operations/watch.ts';
 
 /** Known agent programs, and where this machine has them. */
 export function listAgents(env: Environment = definedVariables(process.env)): readonly FoundAgent[] {
@@ -126,7 +125,7 @@ function verbsOf(context: Context, close: () => void): Phasr {
     find: (id) => requireTask(context, id),
     view: (task) => viewTask(context, task),
     show: async (id) => (await import('./operations/show.ts')).showTask(context, id),
-    diff: async (id) => (await import('./operations/diff.ts')).diffTask(context, id),
+    diff: async (id, options) => (await import('./operations/diff.ts')).diffTask(context, id, options),
     logs: async function* (id, request) {
       const { readLogs } = await import('./operations/logs.ts');
       yield* readLogs(context, id, request);
@@ -146,8 +145,7 @@ function verbsOf(context: Context, close: () => void): Phasr {
       const { readEvents } = await import('./operations/events.ts');
       yield* readEvents(context, request);
     },
-    watching: async (tasks) =>
-      addWatcher(context.paths.watchersDir, { holder: identityKey(await ownIdentity()), tasks }),
+    watching: (tasks) => watchTasks(context, tasks),
     countLeftBehind: () => countLeftBehind(context),
     page: async (feed) => (await import('./operations/page.ts')).pageOutput(context, feed),
     jobs: () => readJobs(context),

@@ -188,7 +188,16 @@ test('a prompt too long for an argument is refused when it would have to be one,
   const prompt = 'long '.repeat(60_000);
   const launch = (command: readonly string[]) => {
     const agent = { kind: 'command', command } as const;
-    const draft = { prompt, title: null, agent, base: null, target: null, timeoutMs: null, env: {} };
+    const draft = {
+      prompt,
+      title: null,
+      agent,
+      base: null,
+      target: null,
+      timeoutMs: null,
+      withChanges: false,
+      env: {},
+    };
     return phasr.launch({ drafts: [draft], jobs: null, terminal: null });
   };
   await expect(launch(['echo', '{prompt}'])).rejects.toThrow('too long for an argument');

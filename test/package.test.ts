@@ -57,7 +57,7 @@ test('the packed tarball installs without scripts and without a compiler, and th
     `import { openPhasr, PhasrError } from 'phasr';
      const phasr = await openPhasr({ directory: process.argv[2] });
      const agent = { kind: 'command', command: ['sh', '-c', 'echo 2 > two'] };
-     const { tasks } = await phasr.launch({ drafts: [{ prompt: 'from the library', title: null, agent, base: null, target: null, timeoutMs: null, env: {} }], jobs: null, terminal: null });
+     const { tasks } = await phasr.launch({ drafts: [{ prompt: 'from the library', title: null, agent, base: null, target: null, timeoutMs: null, withChanges: false, env: {} }], jobs: null, terminal: null });
      await phasr.wait(tasks.map((task) => task.id), { limitMs: 60_000, signal: null, onLook: null });
      const outcome = await phasr.merge(tasks[0].id, { strategy: 'squash', into: null });
      const error = await phasr.diff(99).catch((caught) => caught);

@@ -43,6 +43,10 @@ export const COMMANDS: readonly CommandDeclaration[] = [
       },
       { flags: '-b, --base <ref>', description: 'branch, tag or commit to start from (default: HEAD)' },
       {
+        flags: '--with-changes',
+        description: 'let the task begin with a copy of your staged, unstaged and untracked work',
+      },
+      {
         flags: '-j, --jobs <n>',
         description: 'how many tasks may run at once, in all your terminals, from now on',
       },
@@ -104,6 +108,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     details:
       'From the base commit to the files as they are now, committed or not. Paths are counted from the top of the worktree.',
     options: [
+      { flags: '--all', description: 'with the uncommitted work that the task began with (--with-changes)' },
       { flags: '--stat', description: 'files and numbers of lines only' },
       { flags: '--name-only', description: 'paths only' },
       { flags: '--no-pager', description: 'print directly, also on a terminal' },

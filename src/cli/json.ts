@@ -20,6 +20,7 @@ export function taskJson({ task, state }: TaskView): object {
     since: time(state.sinceMs),
     branch: task.branch,
     base: task.base,
+    carried: task.carried,
     target: task.target,
     worktree: task.directory === null ? null : task.worktreePath,
     head: task.head?.oid ?? null,

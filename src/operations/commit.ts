@@ -84,7 +84,8 @@ type NewHead = {
 };
 
 async function recordHead(context: Context, task: Task, head: NewHead): Promise<void> {
-  const range = { from: task.base.oid, to: head.tree, paths: [] };
+  // What the task began with is no change of its own.
+  const range = { from: task.carried?.files ?? task.base.oid, to: head.tree, paths: [] };
   const changes = sumChanges(await listFileChanges(objectsOf(context, task), range));
   recordFacts(context, task.id, () => [{ type: 'head.recorded', ...head, changes }]);
 }

@@ -24,23 +24,35 @@ export type TaskDiff = {
   /** False while the agent works: the files were caught in motion. */
   readonly isFinal: boolean;
   readonly isEmpty: boolean;
+  /** How many files the task began with that are not shown. */
+  readonly carried: number;
   /** Git's words on files that could not be read; null when all could. */
   readonly incomplete: string | null;
   readonly files: (paths: readonly string[]) => Promise<readonly FileChange[]>;
   readonly patch: (paths: readonly string[], options: { readonly binary: boolean }) => AsyncGenerator<Buffer>;
 };
 
-/** Looks at a task's changes. The worktree and its index stay untouched. */
-export async function diffTask(context: Context, id: TaskId): Promise<TaskDiff> {
+/**
+ * Looks at a task's changes. The worktree and its index stay untouched. What the task began with is no change of its own; with `withCarried` it is
+ * shown too, which is then what a merge brings.
+ */
+export async function diffTask(
+  context: Context,
+  id: TaskId,
+  { withCarried }: { readonly withCarried: boolean },
+): Promise<TaskDiff> {
   const task = await syncTask(context, requireTask(context, id));
   const { tree, isEmpty, incomplete, place } = await lookAt(context, task);
-  const range = { from: task.base.oid, to: tree };
+  const { carried } = task;
+  const from = carried === null || withCarried ? task.base.oid : carried.files;
+  const range = { from, to: tree };
   return {
     task,
-    from: task.base.oid,
+    from,
     tree,
     isFinal: !isLive(task.phase),
-    isEmpty,
+    isEmpty: from === carried?.files ? tree === from : isEmpty,
+    carried: from === carried?.files ? carried.count : 0,
     incomplete,
     files: (paths) => listFileChanges(place, { ...range, paths }),
     patch: (paths, options) => readPatch(place, { ...range, paths }, options),

@@ -7,11 +7,18 @@ import type { Environment } from '../base/environment.ts';
 import { PhasrError } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { renderVisible } from '../base/text.ts';
+import { captureUncommitted, type Carried } from '../git/carry.ts';
 import { requireIdentity } from '../git/commit.ts';
 import { listSettings } from '../git/config.ts';
 import type { GitPlace } from '../git/git.ts';
 import { changeRefs, listRefNames, type RefChange } from '../git/refs.ts';
-import { findBranchNamed, findCommit, readHead, requireGitVersion } from '../git/repository.ts';
+import {
+  findBranchNamed,
+  findCommit,
+  readHead,
+  requireGitVersion,
+  worktreePlace,
+} from '../git/repository.ts';
 import { writeWhole } from '../store/files.ts';
 import { runPaths, worktreesDirectory } from '../store/paths.ts';
 import type { TaskEvent } from '../task/event.ts';
@@ -25,7 +32,7 @@ import {
   type TaskId,
   titleFromPrompt,
 } from '../task/names.ts';
-import { latestRun, type Task } from '../task/task.ts';
+import { keeperOf, latestRun, type Task } from '../task/task.ts';
 import { type AgentChoice, isExecutableFile, resolveAgents } from './agent-choice.ts';
 import { type Context, MAIN_WORKTREE_FACT, recordFacts, userRepository } from './context.ts';
 import { startWaiting } from './dispatch.ts';
@@ -41,6 +48,8 @@ export type TaskDraft = {
   /** The branch that a merge goes to; null: the base if it is a branch, else the one the person stands on. */
   readonly target: string | null;
   readonly timeoutMs: number | null;
+  /** Whether the task begins with a copy of what is uncommitted in the worktree the person stands in. */
+  readonly withChanges: boolean;
   /** Variables for the agent on top of the person's own. They are in no record. */
   readonly env: Environment;
 };
@@ -82,6 +91,7 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
     requireGit(context),
   ]);
   requireFreeNamespace(names);
+  const carried = await captureFor(context, drafts, bases);
   if (jobs !== null) context.places().writeJobs(jobs);
 
   const worktrees = await worktreesDirectory(context.user, context.repository.commonDir);
@@ -103,6 +113,7 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
         target: draft.target ?? base.target,
         worktreePath,
         launchGitDir: context.repository.gitDir,
+        carried: draft.withChanges ? carried : null,
       },
       {
         type: 'run.requested',
@@ -122,6 +133,34 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
   await startWaiting(context);
   const distinct = new Map(bases.map(({ oid, name }) => [`${oid} ${name}`, { oid, name }]));
   return { tasks: ready, bases: [...distinct.values()] };
+}
+
+/** One copy for all drafts that want it. Throws `refused` when they do not begin where the uncommitted work belongs. */
+async function captureFor(
+  context: Context,
+  drafts: readonly TaskDraft[],
+  bases: readonly Base[],
+): Promise<Carried | null> {
+  const wanted = drafts.flatMap(({ withChanges }, index) => (withChanges ? [bases[index]] : []));
+  if (wanted.length === 0) return null;
+  const { worktreeRoot, gitDir } = context.repository;
+  if (worktreeRoot === null) {
+    throw new PhasrError('refused', 'there is no worktree here whose changes could be taken along', {
+      hint: 'Launch from your checkout, or without --with-changes.',
+    });
+  }
+  const place = worktreePlace({ path: worktreeRoot, gitDir }, context.env);
+  const head = await findCommit(place, 'HEAD');
+  if (head === undefined || wanted.some((base) => base?.oid !== head)) {
+    throw new PhasrError(
+      'refused',
+      'uncommitted changes belong to the commit you stand on, not to another base',
+      {
+        hint: 'Leave --base or --with-changes away.',
+      },
+    );
+  }
+  return captureUncommitted(place, head);
 }
 
 /** Its tables of letters take 20 ms to load, which titles in plain ASCII need not wait for. */
@@ -164,7 +203,7 @@ async function makeBranches(
 ): Promise<readonly Task[]> {
   const changes = tasks.flatMap((task): RefChange[] => [
     { name: branchRef(task.branch), expected: null, to: task.base.oid },
-    { name: baseRef(task.id), expected: null, to: task.base.oid },
+    { name: baseRef(task.id), expected: null, to: keeperOf(task) },
   ]);
   try {
     const changed = await changeRefs(place, changes, 'launch');

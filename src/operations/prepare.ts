@@ -19,6 +19,7 @@ import { rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
 import { PhasrError, systemCode } from '../base/errors.ts';
+import { unpackCarried } from '../git/carry.ts';
 import { checkOutBase, readWorktreeIdentity } from '../git/clean-room.ts';
 import { type Setting, settingValue } from '../git/config.ts';
 import { runGit } from '../git/git.ts';
@@ -33,11 +34,11 @@ import {
   writeRegistration,
   writeTaskDirs,
 } from '../git/task-dirs.ts';
-import { branchRef } from '../base/oid.ts';
+import { branchRef, type Oid, type RefName } from '../base/oid.ts';
 import { taskDirectory } from '../store/paths.ts';
 import { withMutex } from '../store/mutex.ts';
 import { baseRef, taskDirectoryName } from '../task/names.ts';
-import type { Task } from '../task/task.ts';
+import { keeperOf, type Task } from '../task/task.ts';
 import { type Context, dirsOf, recordFacts, roomOf, userRepository } from './context.ts';
 
 /**
@@ -59,8 +60,10 @@ export async function prepareWorktree(context: Context, task: Task): Promise<Tas
     await register(context, task, dirs);
     const mayFetch = settingValue(facts.settings, 'extensions.partialclone') !== undefined;
     await checkOutBase(roomOf(context, task), task.base.oid, { mayFetch });
-    copyIndex(join(dirs.cleanDir, 'index'), join(dirs.privateAdminDir, 'index'));
     copyIndex(join(dirs.cleanDir, 'index'), join(dirs.registrationDir, 'index'));
+    const agentIndex = join(dirs.privateAdminDir, 'index');
+    if (task.carried === null) copyIndex(join(dirs.cleanDir, 'index'), agentIndex);
+    else await unpackCarried(roomOf(context, task), task.carried, { base: task.base.oid, agentIndex });
     const warnings = await runPostCheckoutHook(context, task, facts);
     const directory = readWorktreeIdentity(task.worktreePath);
     return recordFacts(context, task.id, () => [{ type: 'worktree.ready', directory, warnings }]);
@@ -87,15 +90,26 @@ async function clearPreparation(context: Context, task: Task, dirs: TaskDirs): P
 async function requireBranch(context: Context, task: Task): Promise<void> {
   if (task.branchCreated) return;
   const place = userRepository(context);
-  const names = [branchRef(task.branch), baseRef(task.id)] as const;
-  const found = await readRefs(place, names);
-  const missing = names.filter((name) => !found.has(name));
+  const refs = ownRefs(task);
+  const found = await readRefs(
+    place,
+    refs.map(({ name }) => name),
+  );
+  const missing = refs.filter(({ name }) => !found.has(name));
   await changeRefs(
     place,
-    missing.map((name) => ({ name, expected: null, to: task.base.oid })),
+    missing.map(({ name, oid }) => ({ name, expected: null, to: oid })),
     `launch task ${task.id}`,
   );
   recordFacts(context, task.id, () => [{ type: 'branch.created' }]);
+}
+
+/** Branch and base ref as the launch made them. */
+function ownRefs(task: Task): readonly { readonly name: RefName; readonly oid: Oid }[] {
+  return [
+    { name: branchRef(task.branch), oid: task.base.oid },
+    { name: baseRef(task.id), oid: keeperOf(task) },
+  ];
 }
 
 /**
@@ -178,12 +192,15 @@ async function rollBack(context: Context, task: Task, dirs: TaskDirs): Promise<v
   await withMutex(context.paths.mutex, context.clock, async () => {
     rmSync(dirs.registrationDir, { recursive: true, force: true });
     removeIfEmpty(dirname(dirs.registrationDir));
-    const names = [branchRef(task.branch), baseRef(task.id)] as const;
-    const found = await readRefs(place, names);
-    const ours = names.filter((name) => found.get(name) === task.base.oid);
+    const refs = ownRefs(task);
+    const found = await readRefs(
+      place,
+      refs.map(({ name }) => name),
+    );
+    const ours = refs.filter(({ name, oid }) => found.get(name) === oid);
     await changeRefs(
       place,
-      ours.map((name) => ({ name, expected: task.base.oid, to: null })),
+      ours.map(({ name, oid }) => ({ name, expected: oid, to: null })),
       `roll back task ${task.id}`,
     );
   });

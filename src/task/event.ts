@@ -79,6 +79,16 @@ export type TaskLaunched = {
   readonly worktreePath: string;
   /** Git dir of the worktree it was launched from: sparse patterns come from there. */
   readonly launchGitDir: string;
+  /** A copy of the person's uncommitted work that the task begins with; null when it does not. */
+  readonly carried: Carried | null;
+};
+
+/** Uncommitted work as commits: see `git/carry.ts`. */
+export type Carried = {
+  readonly commit: Oid;
+  readonly index: Oid;
+  readonly files: Oid;
+  readonly count: number;
 };
 
 /** What a merge is about to do; written down before the target moves, so that it can be finished after a crash. */

@@ -24,6 +24,7 @@ function launched(id: TaskId, event: TaskLaunched, { seq, atMs }: RecordedEvent)
     target: event.target,
     worktreePath: event.worktreePath,
     launchGitDir: event.launchGitDir,
+    carried: event.carried,
     branchCreated: false,
     directory: null,
     warnings: [],

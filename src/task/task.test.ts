@@ -21,6 +21,7 @@ const LAUNCH: readonly TaskEvent[] = [
     target: 'main',
     worktreePath: '/w/7-title',
     launchGitDir: '/r/.git',
+    carried: null,
   },
   {
     type: 'run.requested',

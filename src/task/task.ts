@@ -2,7 +2,15 @@
 
 import type { ProcessIdentity } from '../base/identity.ts';
 import type { Oid } from '../base/oid.ts';
-import type { Changes, MergeIntent, RunOutcome, RunReport, RunRequest, StopReason } from './event.ts';
+import type {
+  Carried,
+  Changes,
+  MergeIntent,
+  RunOutcome,
+  RunReport,
+  RunRequest,
+  StopReason,
+} from './event.ts';
 import type { TaskId } from './names.ts';
 
 export type Run = RunRequest & {
@@ -59,6 +67,7 @@ export type Task = {
   readonly target: string | null;
   readonly worktreePath: string;
   readonly launchGitDir: string;
+  readonly carried: Carried | null;
   readonly branchCreated: boolean;
   /** The worktree's directory once it is ready, null before and after. */
   readonly directory: { readonly dev: string; readonly ino: string } | null;
@@ -94,6 +103,11 @@ export function agentName(command: readonly string[]): string {
   const [program = '', script = ''] = command;
   const isScript = INTERPRETERS.test(baseName(program)) && script !== '' && !/^-|\s/.test(script);
   return baseName(isScript ? script : program);
+}
+
+/** What the base ref holds: the base commit, and with it what the task began with. */
+export function keeperOf({ base, carried }: Pick<Task, 'base' | 'carried'>): Oid {
+  return carried?.commit ?? base.oid;
 }
 
 /** The dialect of what a run prints; `text` for a command of the person's own. */

@@ -1,7 +1,7 @@
 /** `phasr diff`. */
 
 import type { Writable } from 'node:stream';
-import { renderPath, renderVisible } from '../../base/text.ts';
+import { renderCount, renderPath, renderVisible } from '../../base/text.ts';
 import type { TaskDiff } from '../../operations/diff.ts';
 import type { FileChange } from '../../git/diff.ts';
 import type { Phasr } from '../../phasr.ts';
@@ -19,10 +19,14 @@ export const diff: Handler = (invocation) =>
     const isNamed = parseTaskId(args[0] ?? '') !== undefined || phasr.currentTask === null;
     const id = parseTask(isNamed ? args.slice(0, 1) : [], phasr.currentTask);
     const paths = isNamed ? args.slice(1) : args;
-    const found = await phasr.diff(id);
+    const found = await phasr.diff(id, { withCarried: flag(options, 'all') });
     if (found.incomplete !== null)
       output.note(
         `phasr: some files could not be read: ${renderVisible(found.incomplete.split('\n')[0] ?? '')}`,
+      );
+    if (found.carried > 0 && !flag(options, 'json'))
+      output.note(
+        `phasr: without the ${renderCount(found.carried, 'file')} that it began with; with them: phasr diff ${id} --all`,
       );
     if (flag(options, 'json')) return printJson(output, found, await found.files(paths));
     if (flag(options, 'nameOnly')) return printNames(output, await found.files(paths));

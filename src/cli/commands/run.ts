@@ -1,8 +1,8 @@
 /** `phasr run`: launches tasks and watches them. */
 
 import { renderCount } from '../../base/text.ts';
-import { findTerminal, type Phasr } from '../../phasr.ts';
-import { type AgentChoice, type Permission, PERMISSIONS } from '../../operations/agent-choice.ts';
+import { findTerminal, PERMISSIONS, type Phasr } from '../../phasr.ts';
+import type { AgentChoice, Permission } from '../../operations/agent-choice.ts';
 import type { Launched, TaskDraft } from '../../operations/launch.ts';
 import {
   duration,
@@ -34,7 +34,9 @@ export const run: Handler = async (invocation) => {
     const leftBehind = await phasr.countLeftBehind();
     if (flag(options, 'json')) return printJson(invocation, phasr, { launched, leftBehind });
     for (const base of launched.bases) output.line(renderBase(base));
-    if (leftBehind > 0)
+    const taken = launched.tasks[0]?.carried?.count ?? 0;
+    if (taken > 0) output.line(`a copy of ${renderCount(taken, 'uncommitted file')} is taken along`);
+    else if (leftBehind > 0)
       output.line(`${renderCount(leftBehind, 'uncommitted file')} stay${leftBehind === 1 ? 's' : ''} behind`);
     if (request.jobs !== null)
       output.line(
@@ -64,6 +66,7 @@ function readDrafts(invocation: Invocation): readonly TaskDraft[] {
     base: text(options, 'base'),
     target: null,
     timeoutMs: duration(options, 'timeout'),
+    withChanges: flag(options, 'withChanges'),
     env: {},
   };
   return prompts.map((prompt, index) => ({ prompt, title: titles[index] ?? null, ...shared }));
