@@ -231,7 +231,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
       'For agents and scripts that Phasr has started; it speaks for the run that calls it, and is refused anywhere else.',
       'needs-input makes the task `waiting` and notifies you; progress and done take that back. The message is shown with the task.',
     ].join('\n'),
-    options: [],
+    options: [JSON_OPTION],
     examples: [
       ['phasr signal needs-input "which database?"', 'in a script'],
       ['phasr signal progress "3 of 10 files"', 'in a script'],

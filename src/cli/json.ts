@@ -11,7 +11,7 @@ function time(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
 }
 
-export function taskJson({ task, state }: TaskView): object {
+export function taskJson({ task, state, progress }: TaskView): object {
   return {
     id: task.id,
     title: task.title,
@@ -33,6 +33,7 @@ export function taskJson({ task, state }: TaskView): object {
     held: task.held,
     launched: time(task.launchedAtMs),
     run: runJson(latestRun(task)),
+    progress: progress === null ? null : { ...progress, atMs: undefined, at: time(progress.atMs) },
   };
 }
 

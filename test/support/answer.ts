@@ -7,6 +7,8 @@ type RunJson = {
   readonly exitCode: number | null;
   readonly evidence: string;
   readonly leftBehind: number;
+  readonly session: string | null;
+  readonly report: { readonly usage: object | null } | null;
 };
 
 export type TaskJson = {
@@ -24,6 +26,7 @@ export type TaskJson = {
   readonly held: string | null;
   readonly outcome: string;
   readonly run: RunJson;
+  readonly progress: { readonly action: string } | null;
 };
 
 type RefusalJson = { readonly code: string; readonly details: { readonly paths: readonly string[] } };
@@ -43,6 +46,7 @@ export type Answer = TaskJson & {
   readonly merges: AtLeastOne<{ readonly outcome: string; readonly refusal: RefusalJson }>;
   readonly files: readonly FileJson[];
   readonly agents: readonly { readonly program: string }[];
+  readonly runs: readonly RunJson[];
   readonly events: readonly { readonly type: string }[];
   readonly tree: string;
   readonly transcriptBytes: number;

@@ -1,6 +1,6 @@
 /** `phasr signal`, for agents and scripts that run inside a task. */
 
-import { type Handler, usageError, withPhasr } from '../command.ts';
+import { flag, type Handler, usageError, withPhasr } from '../command.ts';
 
 const KINDS = ['done', 'needs-input', 'progress'] as const;
 
@@ -12,7 +12,8 @@ export const signal: Handler = (invocation) => {
   // From wherever in the system the agent has wandered off to.
   const directory = invocation.env['PHASR_WORKTREE'] ?? invocation.directory;
   return withPhasr({ ...invocation, directory }, async (phasr) => {
-    phasr.signal({ kind, message: more.join(' ') });
+    const task = phasr.signal({ kind, message: more.join(' ') });
+    if (flag(invocation.options, 'json')) invocation.output.json({ task: task.id, signal: kind });
     return 0;
   });
 };
