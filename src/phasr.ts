@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from './base/clock.ts';
 import { identityKey } from './base/identity.ts';
 import { ownIdentity } from './process/table.ts';
+import { PhasrError } from './base/errors.ts';
 import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
 import { findAgents, type FoundAgent } from './operations/agents.ts';
 import type { Context } from './operations/context.ts';
@@ -92,6 +93,21 @@ export { findTerminal } from './process/terminal.ts';
 /** Known agent programs, and where this machine has them. */
 export function listAgents(env: Environment = definedVariables(process.env)): readonly FoundAgent[] {
   return findAgents(env);
+}
+
+/** What keeps a directory from being in a repository: no git program, or no repository; undefined when it is in one. */
+export async function findMissingRepository({
+  directory,
+  env = definedVariables(process.env),
+}: OpenOptions): Promise<'no git' | 'no repository' | undefined> {
+  try {
+    await findRepository(directory, env);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof PhasrError)) throw error;
+    if (error.code === 'git-missing') return 'no git';
+    return error.code === 'not-a-repository' ? 'no repository' : undefined;
+  }
 }
 
 /** The body of a supervisor process: carries a task's run to its end. */

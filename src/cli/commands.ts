@@ -13,6 +13,7 @@ const TASKS_NOTE =
 export const COMMANDS: readonly CommandDeclaration[] = [
   {
     name: 'run',
+    group: 'start',
     arguments: '[prompt...]',
     summary: 'launch one task for each prompt, all at once',
     details: [
@@ -62,6 +63,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'list',
+    group: 'look',
     arguments: '',
     summary: 'show the tasks, their states, and why these are believed',
     details: '',
@@ -71,6 +73,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'show',
+    group: 'look',
     arguments: '[task]',
     summary: 'show everything about one task',
     details: '',
@@ -80,6 +83,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'logs',
+    group: 'look',
     arguments: '[task]',
     summary: "print what a task's agent printed",
     details: [
@@ -96,6 +100,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'diff',
+    group: 'look',
     arguments: '[task] [path...]',
     summary: 'show what a task has changed: exactly what a merge would bring',
     details:
@@ -115,6 +120,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'path',
+    group: 'look',
     arguments: '[task]',
     summary: "print the directory of a task's worktree",
     details: '',
@@ -124,6 +130,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'stop',
+    group: 'go on',
     arguments: '[task...]',
     summary: 'end the runs of tasks; what they did is committed',
     details: `${TASKS_NOTE}\nThe agent and everything it started get SIGTERM, and SIGKILL 4 seconds later. A waiting task leaves the line.`,
@@ -133,6 +140,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'wait',
+    group: 'go on',
     arguments: '[task...]',
     summary: 'wait until tasks have ended and are committed',
     details: `${TASKS_NOTE} Without any, all tasks that are live now.\nExit code 0 when all of them are done, 1 when one failed, was stopped or interrupted, or when the time was up.`,
@@ -142,6 +150,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'resume',
+    group: 'go on',
     arguments: '<task> [prompt]',
     summary: 'start the agent again in the same worktree, with the same or another prompt',
     details: '',
@@ -160,6 +169,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'merge',
+    group: 'decide',
     arguments: '[task...]',
     summary: 'put the work of tasks into their target branch, then remove their worktrees and branches',
     details: [
@@ -184,6 +194,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'discard',
+    group: 'decide',
     arguments: '[task...]',
     summary: 'give tasks up and remove their worktrees and branches; their work is kept in a ref',
     details: `${TASKS_NOTE}\nEverything the task held, untracked and ignored files too, stays in refs/phasr/trash/<id> (rebuildable folders such as node_modules excepted).`,
@@ -193,6 +204,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'agents',
+    group: 'tools',
     arguments: '',
     summary: 'show known agent programs, whether they are here, and how to call them',
     details: 'Any other command works as well.',
@@ -202,6 +214,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'send',
+    group: 'go on',
     arguments: '<task> [prompt]',
     summary: 'give an agent that has ended a next prompt, in its own session',
     details:
@@ -217,6 +230,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'signal',
+    group: 'tools',
     arguments: '<kind> [message...]',
     summary: 'from inside a run: say that it is done, needs input, or how far it has come',
     details: [
@@ -232,6 +246,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'events',
+    group: 'look',
     arguments: '',
     summary: 'print what has happened to tasks, event by event, and what happens',
     details:
