@@ -11,6 +11,7 @@ import { PhasrError } from './base/errors.ts';
 import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
 import { findAgents, type FoundAgent } from './operations/agents.ts';
 import type { Context } from './operations/context.ts';
+import type { Entered } from './operations/enter.ts';
 import { requireTask } from './operations/context.ts';
 import type { TaskDiff } from './operations/diff.ts';
 import type { DiscardOutcome } from './operations/discard.ts';
@@ -69,6 +70,8 @@ export type Phasr = {
   /** Says that the person is watching these tasks, so that he is not notified of them; gives how to take it back. */
   readonly watching: (ids: readonly TaskId[]) => Promise<() => void>;
   readonly discard: (id: TaskId) => Promise<DiscardOutcome>;
+  /** The task's worktree, for programs of the person's own. */
+  readonly enter: (id: TaskId) => Promise<Entered>;
   /** Uncommitted files in the person's own worktree, which no task gets. */
   readonly countLeftBehind: () => Promise<number>;
   /** Feeds the person's pager on his terminal; false when he wants none. */
@@ -94,6 +97,8 @@ export { findTerminal } from './process/terminal.ts';
 export function listAgents(env: Environment = definedVariables(process.env)): readonly FoundAgent[] {
   return findAgents(env);
 }
+
+export { chooseEditor } from './operations/editor.ts';
 
 /** What keeps a directory from being in a repository: no git program, or no repository; undefined when it is in one. */
 export async function findMissingRepository({
@@ -158,6 +163,7 @@ function verbsOf(context: Context, close: () => void): Phasr {
     },
     watching: async (tasks) =>
       addWatcher(context.paths.watchersDir, { holder: identityKey(await ownIdentity()), tasks }),
+    enter: async (id) => (await import('./operations/enter.ts')).enterTask(context, id),
     countLeftBehind: () => countLeftBehind(context),
     page: async (feed) => (await import('./operations/page.ts')).pageOutput(context, feed),
     jobs: () => readJobs(context),

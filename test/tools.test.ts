@@ -1,12 +1,16 @@
 /** What helps a person around his tasks: the first screen, the reference, and small commands beside the main ones. */
 
-import { readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { GROUPS } from '../src/cli/help.ts';
 import { renderReference } from '../src/cli/reference.ts';
-import { makeWorld } from './support/world.ts';
+import { hasTerminal, Terminal } from './support/terminal.ts';
+import { waitFor } from './support/wait-for.ts';
+import { makeWorld, type World } from './support/world.ts';
 
 const CLI_REFERENCE = fileURLToPath(new URL('../docs/cli.md', import.meta.url));
 
@@ -69,4 +73,233 @@ test('docs/cli.md is what the declarations say (npm run docs), and what --help p
     const help = await world.ok([name, '--help']);
     expect(reference).toContain(`### phasr ${name}\n\n\`\`\`text\n${help}\`\`\`\n`);
   }
+});
+
+/** A program for PATH that writes down how it was called. */
+function fakeProgram(world: World, name: string, script: string): string {
+  const path = join(world.root, 'bin', name);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  return dirname(path);
+}
+
+const CLI = fileURLToPath(new URL('../dist/cli.cjs', import.meta.url));
+
+test('open starts an editor with a window in the worktree and leaves it alone; --json says what it would start', async () => {
+  await using world = makeWorld('open');
+  world.init();
+  const { worktree } = await world.task('echo 1 > file');
+  const log = join(world.root, 'log');
+  const bin = fakeProgram(
+    world,
+    'code',
+    `printf '%s|' "$PWD" "$@" "task=$PHASR_TASK" "git=$GIT_DIR" > '${log}.new'; mv '${log}.new' '${log}'; sleep 60`,
+  );
+  const env = { PATH: `${bin}:${world.env['PATH'] ?? ''}`, GIT_DIR: '/nowhere' };
+  expect(await world.json(['open', '1', '--editor', 'code "--new window"'], { env })).toEqual({
+    task: 1,
+    path: worktree,
+    command: ['code', '--new window', worktree],
+    kind: 'window',
+    from: '--editor',
+  });
+  expect(existsSync(log)).toBe(false);
+  expect(await world.ok(['open', '1', '--editor', 'code "--new window"'], { env })).toContain(worktree);
+  await waitFor('the editor to be started', () => existsSync(log));
+  expect(readFileSync(log, 'utf8')).toBe(`${worktree}|--new window|${worktree}|task=1|git=|`);
+  // From inside the worktree the number may be left out.
+  expect(
+    (await world.json(['open'], { env: { ...env, PHASR_EDITOR: 'subl' }, cwd: worktree })) as unknown,
+  ).toMatchObject({
+    command: ['subl', worktree],
+    from: 'PHASR_EDITOR',
+  });
+});
+
+test('open and exec refuse a task that has no worktree, and say why', async () => {
+  await using world = makeWorld('no-worktree');
+  world.init();
+  await world.task('echo 1 > file');
+  await world.task('echo 2 > other');
+  await world.ok(['discard', '1']);
+  expect(await world.json(['open', '1', '--shell'])).toMatchObject({
+    code: 'worktree-broken',
+    message: 'task 1 is discarded; its worktree is gone',
+  });
+  const gone = (await world.json(['show', '2'])).worktree;
+  renameSync(gone, `${gone}.moved`);
+  mkdirSync(gone);
+  expect(await world.json(['exec', '2', '--', 'true'])).toMatchObject({ code: 'worktree-broken' });
+  expect((await world.phasr(['exec', '2', '--', 'true'])).code).toBe(1);
+  expect((await world.phasr(['exec', '2'])).code).toBe(2);
+  expect((await world.phasr(['open', '2', '--shell', '--editor', 'x'])).code).toBe(2);
+});
+
+test('exec runs the command as it is in the worktree, with the standard input, output and exit code of the person', async () => {
+  await using world = makeWorld('exec');
+  world.init();
+  const { worktree, branch } = await world.task('echo 1 > file');
+  const script =
+    'cat; pwd; printf "%s\\n" "$PHASR_TASK" "$PHASR_BRANCH" "$PHASR_WORKTREE" "${PHASR_RUN-none}" "${PHASR_PROMPT-none}" "${GIT_DIR-none}" "${GIT_EDITOR-none}" "$0"; echo err >&2; exit 7';
+  const ran = await world.phasr(['exec', '1', '--', 'sh', '-c', script, '$(touch x); "'], {
+    stdin: 'typed\n',
+    env: { PHASR_TASK: '99', PHASR_PROMPT: 'outer' },
+  });
+  expect(ran.stdout.split('\n')).toEqual([
+    'typed',
+    worktree,
+    '1',
+    branch,
+    worktree,
+    'none',
+    'none',
+    'none',
+    'none',
+    '$(touch x); "',
+    '',
+  ]);
+  expect(ran).toMatchObject({ code: 7, stderr: 'err\n' });
+  expect(readdirSync(worktree)).not.toContain('x');
+  // A command beside the work is found in the worktree, git there is the task's, and a program that is missing is 127 as in a shell.
+  expect(await world.ok(['exec', '1', '--', 'git', 'branch', '--show-current'])).toBe(`${branch}\n`);
+  expect(await world.phasr(['exec', '1', '--', 'no-such-program'])).toMatchObject({ code: 127, stdout: '' });
+  expect((await world.phasr(['exec', '1', '--', './file'])).code).toBe(126);
+  expect((await world.phasr(['exec', '1', '--', 'sh', '-c', 'kill -9 $$'])).code).toBe(137);
+});
+
+test('several tasks are gone through one after the other, with a heading and a summary, and the exit code is 1 if one failed', async () => {
+  await using world = makeWorld('exec-several');
+  world.init();
+  for (const text of ['a', 'b', 'c']) await world.task(`echo ${text} > file`);
+  await world.ok(['discard', '3']);
+  const ran = await world.phasr(['exec', '1-3', '--', 'sh', '-c', 'cat file; grep -q a file']);
+  expect(ran).toMatchObject({ code: 1, stdout: 'a\nb\n' });
+  expect(ran.stderr).toMatch(
+    /^== task 1\n== task 2\n== task 3\nphasr: task 3 is discarded; .*\n.*\n\ntask 1 +exit code 0 +0s\ntask 2 +exit code 1 +0s\ntask 3 +not run +task 3 is discarded/,
+  );
+  expect((await world.phasr(['exec', '1,2', '--', 'true'])).code).toBe(0);
+  const asked = await world.phasr(['exec', '1-3', '--json', '--', 'sh', '-c', 'cat file; grep -q a file']);
+  expect(asked.code).toBe(1);
+  expect(asked.stderr).toContain('\na\n');
+  expect(JSON.parse(asked.stdout)).toEqual({
+    tasks: [
+      { task: 1, exitCode: 0, ms: expect.any(Number) as number },
+      { task: 2, exitCode: 1, ms: expect.any(Number) as number },
+      {
+        task: 3,
+        exitCode: 1,
+        ms: expect.any(Number) as number,
+        error: expect.objectContaining({ code: 'worktree-broken' }) as object,
+      },
+    ],
+    notRun: [],
+  });
+});
+
+test('a signal to phasr exec goes to the command, its end is waited for, and nothing is left running', async () => {
+  await using world = makeWorld('exec-signals');
+  world.init();
+  await world.task('true');
+  await world.task('true');
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const) {
+    const ready = join(world.root, `ready-${signal}`);
+    const script = `trap 'echo got it; sleep 0.3; echo over; trap - ${signal.slice(3)}; kill -${signal.slice(3)} $$' ${signal.slice(3)}; touch '${ready}'; while :; do sleep 0.05; done`;
+    const child = spawn(process.execPath, [CLI, 'exec', '1', '2', '--', 'sh', '-c', script], {
+      cwd: world.repo,
+      env: world.env,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    let shown = '';
+    child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()));
+    const ended = new Promise((resolve) => child.once('close', resolve));
+    await waitFor('the command to run', () => existsSync(ready));
+    child.kill(signal);
+    expect(await ended).toBe(code);
+    // The second task was not begun.
+    expect(shown).toBe('got it\nover\n');
+    expect(world.processes()).toEqual([]);
+  }
+});
+
+test.skipIf(!hasTerminal)(
+  'on a terminal Ctrl-C goes to the command once, twice when typed twice, and never to phasr (needs script)',
+  async () => {
+    await using world = makeWorld('exec-terminal');
+    world.init();
+    await world.task('true');
+    const script =
+      'n=0; trap \'n=$((n+1)); echo "got $n."\' INT; echo ready.; while [ $n -lt 3 ]; do sleep 0.05; done; sleep 0.3; echo "end $n."; exit 5';
+    const terminal = new Terminal(world, [process.execPath, CLI, 'exec', '1', '--', 'sh', '-c', script]);
+    await terminal.until(/ready\./);
+    for (const count of [1, 2, 3]) {
+      terminal.type('\u0003');
+      await terminal.until(new RegExp(`got ${count}\\.`));
+    }
+    await terminal.until(/end 3\./);
+    expect(await terminal.end()).toBe(5);
+  },
+);
+
+test.skipIf(!hasTerminal)(
+  'open --shell is a shell in the worktree, says how to leave it, and lets Ctrl-C be its own (needs script)',
+  async () => {
+    await using world = makeWorld('open-shell');
+    world.init();
+    const { worktree, branch } = await world.task('true');
+    const terminal = new Terminal(world, [process.execPath, CLI, 'open', '1', '--shell'], {
+      env: { SHELL: '/bin/bash', PS1: 'ready> ' },
+    });
+    await terminal.until(
+      new RegExp(`a shell in the worktree of task 1, on branch ${branch}; leave it with: exit`),
+    );
+    terminal.type('echo "in=$PWD task=$PHASR_TASK run=${PHASR_RUN-none}"\n');
+    await terminal.until(new RegExp(`in=${worktree} task=1 run=none`));
+    // What runs in the shell is ended by Ctrl-C, the shell and phasr are not.
+    terminal.type('echo sleeping $((1+1)); sleep 600\n');
+    await terminal.until(/sleeping 2/);
+    terminal.type('\u0003');
+    await terminal.until(/\^C/);
+    terminal.type('\necho awake $((1+1))\n');
+    await terminal.until(/awake 2/);
+    terminal.type('git branch --show-current; exit 3\n');
+    await terminal.until(new RegExp(`[\\r\\n]${branch}\\r`));
+    expect(await terminal.end()).toBe(3);
+  },
+);
+
+test.skipIf(!hasTerminal)(
+  'open runs an editor for the terminal on the terminal until it is left (needs script)',
+  async () => {
+    await using world = makeWorld('open-terminal');
+    world.init();
+    const { worktree } = await world.task('true');
+    const bin = fakeProgram(
+      world,
+      'vim',
+      'test -t 0 && test -t 1 && echo "editing $1"; read -r line; echo "read $line"; exit 4',
+    );
+    const env = { PATH: `${bin}:${world.env['PATH'] ?? ''}`, VISUAL: 'vim' };
+    const terminal = new Terminal(world, [process.execPath, CLI, 'open', '1'], { env });
+    await terminal.until(new RegExp(`editing ${worktree}`));
+    terminal.type('done\n');
+    await terminal.until(/read done/);
+    expect(await terminal.end()).toBe(4);
+  },
+);
+
+test('an agent at work does not forbid exec, but is named', async () => {
+  await using world = makeWorld('exec-live');
+  world.init();
+  await world.json(['run', 'one', '--detach', '--', 'sh', '-c', 'touch started; sleep 60']);
+  await waitFor('the agent', async () => {
+    const task = await world.json(['show', '1']);
+    return task.state === 'running' && existsSync(join(task.worktree, 'started'));
+  });
+  const ran = await world.phasr(['exec', '1', '--', 'ls']);
+  expect(ran).toMatchObject({ code: 0, stdout: 'README.md\nsrc\nstarted\n' });
+  expect(ran.stderr).toBe('phasr: the agent of task 1 is at work in the same files\n');
 });

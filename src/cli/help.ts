@@ -20,7 +20,7 @@ export const GROUPS: readonly {
   { group: 'look', title: 'Look', example: 'phasr diff 2' },
   { group: 'decide', title: 'Decide', example: 'phasr merge 2-4' },
   { group: 'go on', title: 'Go on', example: 'phasr resume 3 "also update the docs"' },
-  { group: 'tools', title: 'Tools', example: 'phasr agents' },
+  { group: 'tools', title: 'Tools', example: 'phasr exec 2-4 -- npm test' },
 ];
 
 const NAME_COLUMNS = 12;
