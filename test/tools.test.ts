@@ -231,9 +231,11 @@ test.skipIf(!hasTerminal)(
     await using world = makeWorld('exec-terminal');
     world.init();
     await world.task('true');
-    const script =
-      'n=0; trap \'n=$((n+1)); echo "got $n."\' INT; echo ready.; while [ $n -lt 3 ]; do sleep 0.05; done; sleep 0.3; echo "end $n."; exit 5';
-    const terminal = new Terminal(world, [process.execPath, CLI, 'exec', '1', '--', 'sh', '-c', script]);
+    // Node counts signals that come right after one another; a shell would take them for one.
+    const script = `let n = 0; console.log('ready.'); setInterval(() => {}, 1000);
+      process.on('SIGINT', () => { console.log('got ' + ++n + '.'); if (n === 3) setTimeout(() => { console.log('end ' + n + '.'); process.exit(5); }, 300); });`;
+    const command = [process.execPath, CLI, 'exec', '1', '--', process.execPath, '-e', script];
+    const terminal = new Terminal(world, command);
     await terminal.until(/ready\./);
     for (const count of [1, 2, 3]) {
       terminal.type('\u0003');
