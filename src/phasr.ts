@@ -99,6 +99,7 @@ export function listAgents(env: Environment = definedVariables(process.env)): re
 }
 
 export { chooseEditor } from './operations/editor.ts';
+export { completionSources, glimpse } from './operations/peek.ts';
 
 /** What keeps a directory from being in a repository: no git program, or no repository; undefined when it is in one. */
 export async function findMissingRepository({

@@ -31,6 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
   const env = Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
+  if (argv[0] === 'complete' && argv[1] === '--') return complete(argv.slice(2), env);
   const { openOutput } = await import('./output.ts');
   const output = openOutput(env);
   // Everything after `--` belongs to the agent, not to us.
@@ -47,6 +48,18 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     return reportError(error, output, wantsJson);
   }
+}
+
+/** Somebody waits with his finger on the TAB key. */
+const COMPLETION_MS_MAX = 3000;
+
+/** For the shells' completion scripts. Whatever goes wrong, nothing is said and the exit code is 0. */
+async function complete(words: readonly string[], env: Record<string, string>): Promise<number> {
+  process.stdout.on('error', () => process.exit(EXIT.done));
+  setTimeout(() => process.exit(EXIT.done), COMPLETION_MS_MAX).unref();
+  const { answerCompletion } = await import('./complete.ts');
+  process.stdout.write(await answerCompletion(words, { env, directory: () => process.cwd() }));
+  return EXIT.done;
 }
 
 type Interruption = {

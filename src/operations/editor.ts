@@ -40,7 +40,16 @@ const TERMINAL_EDITORS: ReadonlySet<string> = new Set(
 );
 
 /** Looked for in PATH in this order when nobody says what he wants. */
-const LOOKED_FOR: readonly string[] = ['code', 'cursor', 'windsurf', 'zed', 'idea', 'subl', 'nvim', 'vim'];
+export const LOOKED_FOR: readonly string[] = [
+  'code',
+  'cursor',
+  'windsurf',
+  'zed',
+  'idea',
+  'subl',
+  'nvim',
+  'vim',
+];
 
 /**
  * `--editor`, `PHASR_EDITOR`, the setting; `VISUAL` and `EDITOR` unless they need a terminal that is not there; else the first known one in
