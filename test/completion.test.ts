@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { listFiles } from './support/files.ts';
-import { hasTerminal, Terminal } from './support/terminal.ts';
+import { hasTerminal, Typist } from './support/typist.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
@@ -85,8 +85,8 @@ function has(program: string): boolean {
   return spawnSync(program, ['--version']).status === 0;
 }
 
-async function startShell(world: World, { command, setUp }: ShellUnderTest): Promise<Terminal> {
-  const shell = new Terminal(world, command, { env: shellEnv(world) });
+async function startShell(world: World, { command, setUp }: ShellUnderTest): Promise<Typist> {
+  const shell = new Typist(world, command, { env: shellEnv(world) });
   shell.type(`${setUp}; phasr is ready\n`);
   await shell.until(/got:<is><ready>:tog/);
   return shell;
@@ -96,7 +96,7 @@ async function startShell(world: World, { command, setUp }: ShellUnderTest): Pro
 const KILL_LINE = '\u0015';
 
 /** Types keys and Enter, and gives the words that the command was called with. */
-async function called(shell: Terminal, keys: string): Promise<string> {
+async function called(shell: Typist, keys: string): Promise<string> {
   const since = shell.text.length;
   shell.type(`${keys}\n`);
   const text = await shell.until(/got:.*:tog/, since);

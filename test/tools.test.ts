@@ -8,7 +8,7 @@ import { expect, test } from 'vitest';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { GROUPS } from '../src/cli/help.ts';
 import { renderReference } from '../src/cli/reference.ts';
-import { hasTerminal, Terminal } from './support/terminal.ts';
+import { hasTerminal, Typist } from './support/typist.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
@@ -235,7 +235,7 @@ test.skipIf(!hasTerminal)(
     const script = `let n = 0; console.log('ready.'); setInterval(() => {}, 1000);
       process.on('SIGINT', () => { console.log('got ' + ++n + '.'); if (n === 3) setTimeout(() => { console.log('end ' + n + '.'); process.exit(5); }, 300); });`;
     const command = [process.execPath, CLI, 'exec', '1', '--', process.execPath, '-e', script];
-    const terminal = new Terminal(world, command);
+    const terminal = new Typist(world, command);
     await terminal.until(/ready\./);
     for (const count of [1, 2, 3]) {
       terminal.type('\u0003');
@@ -252,7 +252,7 @@ test.skipIf(!hasTerminal)(
     await using world = makeWorld('open-shell');
     world.init();
     const { worktree, branch } = await world.task('true');
-    const terminal = new Terminal(world, [process.execPath, CLI, 'open', '1', '--shell'], {
+    const terminal = new Typist(world, [process.execPath, CLI, 'open', '1', '--shell'], {
       env: { SHELL: '/bin/bash', PS1: 'ready> ' },
     });
     await terminal.until(
@@ -285,7 +285,7 @@ test.skipIf(!hasTerminal)(
       'test -t 0 && test -t 1 && echo "editing $1"; read -r line; echo "read $line"; exit 4',
     );
     const env = { PATH: `${bin}:${world.env['PATH'] ?? ''}`, VISUAL: 'vim' };
-    const terminal = new Terminal(world, [process.execPath, CLI, 'open', '1'], { env });
+    const terminal = new Typist(world, [process.execPath, CLI, 'open', '1'], { env });
     await terminal.until(new RegExp(`editing ${worktree}`));
     terminal.type('done\n');
     await terminal.until(/read done/);

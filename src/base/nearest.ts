@@ -1,45 +1,44 @@
-/** What a mistyped word was meant to be. Pure. */
+/** Which of some words a mistyped one was probably meant to be. */
 
-/** One slip for every three letters may be forgiven, never more than two. */
-const LETTERS_A_SLIP = 3;
-const SLIPS_MAX = 2;
+/** Longer words are no slip of the fingers, and comparing them takes time. */
+const LENGTH_MAX = 40;
 
 /**
- * The candidate that a mistyped word is nearest to: one that it begins, else one that differs by few slips (a letter missing, too many,
- * wrong, or swapped with its neighbour). Undefined when none is near.
+ * The candidate with the fewest slips (a letter missing, added, replaced, or two neighbours swapped; capitals, `-` and `_` count as nothing);
+ * undefined when even that has more than one slip for each three letters.
  */
-export function nearestWord(word: string, candidates: readonly string[]): string | undefined {
-  const begun = word.length >= 2 ? candidates.filter((candidate) => candidate.startsWith(word)) : [];
-  if (begun.length === 1) return begun[0];
-  const allowed = Math.min(SLIPS_MAX, Math.max(1, Math.floor(word.length / LETTERS_A_SLIP)));
-  const [best] = candidates
-    .filter((candidate) => Math.abs(candidate.length - word.length) <= allowed)
-    .map((candidate) => ({ candidate, slips: countSlips(word, candidate) }))
-    .filter(({ slips, candidate }) => slips <= allowed && slips < candidate.length)
-    .sort((one, other) => one.slips - other.slips);
-  return best?.candidate;
+export function findNearest(word: string, candidates: readonly string[]): string | undefined {
+  if (word.length > LENGTH_MAX) return undefined;
+  const plain = (text: string): string => text.toLowerCase().replaceAll(/[-_]/g, '');
+  let nearest: string | undefined;
+  let slipsMin = Math.floor(Math.max(plain(word).length, 3) / 3) + 1;
+  for (const candidate of candidates) {
+    const slips = countSlips(plain(word), plain(candidate));
+    if (slips >= slipsMin) continue;
+    nearest = candidate;
+    slipsMin = slips;
+  }
+  return nearest;
 }
 
-/** Edit distance with swaps of neighbours (optimal string alignment). Words are short: the lengths were compared before. */
+/** The optimal string alignment distance. */
 function countSlips(from: string, to: string): number {
-  const rows: number[][] = [Array.from({ length: to.length + 1 }, (_, column) => column)];
+  let [beforeLast, last]: [number[], number[]] = [[], Array.from({ length: to.length + 1 }, (_, at) => at)];
   for (let row = 1; row <= from.length; row++) {
-    const before = rows[row - 1] ?? [];
     const current = [row];
     for (let column = 1; column <= to.length; column++) {
       const isSame = from[row - 1] === to[column - 1];
-      const isSwap =
+      const isSwapped =
         row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
-      current.push(
-        Math.min(
-          (before[column] ?? 0) + 1,
-          (current[column - 1] ?? 0) + 1,
-          (before[column - 1] ?? 0) + (isSame ? 0 : 1),
-          isSwap ? (rows[row - 2]?.[column - 2] ?? 0) + 1 : Infinity,
-        ),
+      const slips = Math.min(
+        (last[column] ?? 0) + 1,
+        (current[column - 1] ?? 0) + 1,
+        (last[column - 1] ?? 0) + (isSame ? 0 : 1),
+        isSwapped ? (beforeLast[column - 2] ?? 0) + 1 : Infinity,
       );
+      current.push(slips);
     }
-    rows.push(current);
+    [beforeLast, last] = [last, current];
   }
-  return rows.at(-1)?.at(-1) ?? 0;
+  return last[to.length] ?? 0;
 }

@@ -2,7 +2,7 @@
 
 import { Command, CommanderError, Option } from 'commander';
 import { PhasrError } from '../base/errors.ts';
-import { nearestWord } from '../base/nearest.ts';
+import { findNearest } from '../base/nearest.ts';
 import type { CommandDeclaration, Invocation } from './command.ts';
 import { COMMANDS } from './commands.ts';
 import { type HelpLook, renderCommandHelp, renderOverview } from './help.ts';
@@ -128,9 +128,15 @@ function requireKnownCommand(words: readonly string[]): void {
   const isHelp = words[0] === 'help' && words.length > 1;
   const word = words[isHelp ? 1 : 0] ?? '';
   if (word === '' || word.startsWith('-') || word === 'help' || names.includes(word)) return;
-  const nearest = nearestWord(word.toLowerCase(), names);
+  const nearest = findMeant(word, names);
   const shown = word.length > 60 ? `${word.slice(0, 60)}…` : word;
   throw new PhasrError('usage', `there is no command "${shown}"`, { hint: hintFor(word, nearest, isHelp) });
+}
+
+/** The only one that begins so, else the one with the fewest slips. */
+function findMeant(word: string, candidates: readonly string[]): string | undefined {
+  const begun = word.length < 2 ? [] : candidates.filter((candidate) => candidate.startsWith(word));
+  return begun.length === 1 ? begun[0] : findNearest(word, candidates);
 }
 
 function hintFor(word: string, nearest: string | undefined, isHelp: boolean): string {
@@ -149,7 +155,7 @@ function usageHint(words: readonly string[], { code }: CommanderError): string {
   const unknown = words
     .map((word) => word.split('=')[0] ?? '')
     .find((word) => word.startsWith('-') && !flags.includes(word));
-  const nearest = nearestWord(unknown ?? '', flags);
+  const nearest = findMeant(unknown ?? '', flags);
   if (nearest !== undefined) return `Did you mean ${nearest}?   ${help}`;
   const takesPrompt = /prompt/.test(declaration.arguments);
   return takesPrompt ? `${help}   (a prompt that begins with a dash: --prompt="-…")` : help;

@@ -6,18 +6,18 @@ import type { World } from './world.ts';
 
 export const hasTerminal = spawnSync('script', ['--version']).status === 0;
 
-export type TerminalOptions = {
+export type TypistOptions = {
   readonly cwd?: string;
   readonly env?: Record<string, string>;
   readonly columns?: number;
 };
 
-export class Terminal {
+export class Typist {
   readonly #child: ChildProcess;
   readonly #ended: Promise<number | null>;
   #shown = '';
 
-  constructor(world: World, command: readonly string[], options: TerminalOptions = {}) {
+  constructor(world: World, command: readonly string[], options: TypistOptions = {}) {
     const words = command.map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
     const line = `stty cols ${options.columns ?? 100} rows 40; exec ${words}`;
     this.#child = spawn('script', ['-qfec', line, '/dev/null'], {
