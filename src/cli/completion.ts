@@ -216,6 +216,8 @@ async function argumentValues(position: Position, sources: Sources): Promise<Com
       return 'files';
     case 'shell':
       return ['bash', 'zsh', 'fish', 'powershell'].map(plain);
+    case 'kind':
+      return ['done', 'needs-input', 'progress'].map(plain);
     case 'prompt':
       return [];
     default:
@@ -228,6 +230,7 @@ const ADMITTED: Readonly<Record<string, (glimpsed: GlimpsedTask) => boolean>> = 
   merge: ({ task }) => task.phase.kind === 'idle',
   discard: ({ task }) => task.phase.kind === 'idle',
   resume: ({ task }) => task.phase.kind === 'idle',
+  send: ({ task }) => task.phase.kind === 'idle',
   stop: ({ task }) => isLive(task.phase),
   wait: ({ task }) => isLive(task.phase),
   open: ({ task }) => task.directory !== null,

@@ -5,7 +5,7 @@
 
 import type { Environment } from '../base/environment.ts';
 import { PERMISSIONS } from '../agent/agent.ts';
-import { KNOWN_AGENTS } from '../agent/known.ts';
+import { AGENTS } from '../agent/catalogue.ts';
 import { findRepository, findTaskWorktree, repositoryPlace } from '../git/repository.ts';
 import { listRefNames } from '../git/refs.ts';
 import { repositoryPaths } from '../store/paths.ts';
@@ -24,9 +24,9 @@ export function completionSources(env: Environment): {
   const isHere = (program: string): boolean => findProgram(program, env, '/') !== undefined;
   return {
     agents: () =>
-      KNOWN_AGENTS.map(({ program, name }) => ({
-        value: program,
-        description: isHere(program) ? name : `${name} (not found in PATH)`,
+      AGENTS.map(({ name, program, title }) => ({
+        value: name,
+        description: isHere(program) ? title : `${title} (not found in PATH)`,
       })),
     permissions: PERMISSIONS,
     editors: () => LOOKED_FOR.filter(isHere),
