@@ -305,3 +305,83 @@ test('an agent at work does not forbid exec, but is named', async () => {
   expect(ran).toMatchObject({ code: 0, stdout: 'README.md\nsrc\nstarted\n' });
   expect(ran.stderr).toBe('phasr: the agent of task 1 is at work in the same files\n');
 });
+
+test('cost adds up what agents have reported, and says of how many runs nothing is known', async () => {
+  await using world = makeWorld('cost');
+  world.init();
+  // Claude's own words about a run; what reads them is the agent's reader.
+  const said = (cost: number, session: string): string =>
+    `{"type":"system","subtype":"init","session_id":"${session}"}\n${JSON.stringify({
+      type: 'result',
+      subtype: 'success',
+      is_error: false,
+      result: 'done',
+      session_id: session,
+      total_cost_usd: cost,
+      usage: {
+        input_tokens: 1200,
+        output_tokens: 340,
+        cache_read_input_tokens: 12_345,
+        cache_creation_input_tokens: 7,
+      },
+    })}`;
+  const bin = fakeProgram(world, 'claude', `cat > /dev/null; printf '%s\\n' '${said(0.0123, 'first')}'`);
+  const env = { PATH: `${bin}:${world.env['PATH'] ?? ''}` };
+  await world.ok(['run', 'one', '--agent', 'claude'], { env });
+  await world.phasr(['run', 'two', '--', 'sh', '-c', 'exit 3']);
+  fakeProgram(world, 'claude', `cat > /dev/null; printf '%s\\n' '${said(0.2, 'second')}'`);
+  await world.ok(['resume', '1', 'more', '--new-session'], { env });
+
+  const tokens = { input: 1200, output: 340, cacheRead: 12_345, cacheWrite: 7 };
+  const twice = { input: 2400, output: 680, cacheRead: 24_690, cacheWrite: 14 };
+  const asked = (await world.json(['cost'])) as unknown;
+  expect(asked).toMatchObject({
+    tasks: [
+      {
+        id: 1,
+        state: 'done',
+        runs: [
+          { run: 1, ended: true, tokens, costUsd: 0.0123 },
+          { run: 2, ended: true, tokens, costUsd: 0.2 },
+        ],
+        total: { runs: 2, runsWithTokens: 2, runsWithCost: 2, tokens: twice, costUsd: 0.2123 },
+      },
+      {
+        id: 2,
+        state: 'failed',
+        runs: [{ run: 1, agent: 'sh', tokens: null, costUsd: null }],
+        total: { tokens: null, costUsd: null },
+      },
+    ],
+    total: { runs: 3, runsWithTokens: 2, runsWithCost: 2, tokens: twice, costUsd: 0.2123 },
+  });
+  expect(await world.ok(['cost'])).toBe(
+    [
+      'TASK  RUN  AGENT        INPUT  OUTPUT  CACHE READ  CACHE WRITE     COST  TITLE',
+      '1     1    Claude Code   1.2k     340         12k            7  $0.0123  one',
+      '      2    Claude Code   1.2k     340         12k            7    $0.20',
+      '2     1    sh               -       -           -            -        -  two',
+      'all   3                  2.4k     680         25k           14    $0.21',
+      '',
+      'of 1 run nothing is known: the agent did not say',
+      '',
+    ].join('\n'),
+  );
+  await world.ok(['discard', '2']);
+  expect((await world.json(['cost'])).tasks.map(({ id }) => id)).toEqual([1]);
+  expect((await world.json(['cost', '--all'])).tasks.map(({ id }) => id)).toEqual([1, 2]);
+  expect((await world.json(['cost', '2'])).tasks.map(({ id }) => id)).toEqual([2]);
+});
+
+test('runs that were recorded by a version without reports have no cost, and no error', async () => {
+  await using world = makeWorld('cost-old');
+  world.init();
+  await world.task('true');
+  const { openDatabase } = await import('../src/store/database.ts');
+  const database = openDatabase(join(world.repo, '.git/phasr/phasr.db'), ['']);
+  database.run("UPDATE tasks SET state = json_remove(state, '$.runs[0].end.report', '$.runs[0].agent')");
+  database.close();
+  expect((await world.json(['cost'])) as unknown).toMatchObject({
+    total: { runs: 1, runsWithTokens: 0, tokens: null, costUsd: null },
+  });
+});

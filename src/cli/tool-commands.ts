@@ -32,6 +32,24 @@ export const TOOL_COMMANDS: readonly CommandDeclaration[] = [
     load: async () => (await import('./commands/open.ts')).open,
   },
   {
+    name: 'cost',
+    group: 'look',
+    arguments: '[task...]',
+    summary: 'show what tasks have used: tokens and cost, as their agents report them',
+    details: [
+      `${TASKS_NOTE} Without any, all open tasks.`,
+      '',
+      'Numbers are those that the agent itself prints (US dollars; INPUT is without what came from the cache). Where it prints none there is a dash:',
+      'nothing is guessed from tokens.',
+    ].join('\n'),
+    options: [{ flags: '-a, --all', description: 'also tasks that are merged or discarded' }, JSON_OPTION],
+    examples: [
+      ['phasr cost', 'of what is open'],
+      ['phasr cost --all --json | jq .total.costUsd', 'of everything so far'],
+    ],
+    load: async () => (await import('./commands/cost.ts')).cost,
+  },
+  {
     name: 'exec',
     group: 'tools',
     arguments: '[task...]',
