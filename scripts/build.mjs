@@ -18,6 +18,8 @@ const COMMON = {
   target: 'node20',
   external: Object.keys(manifest.dependencies),
   legalComments: 'none',
+  // The shells' completion scripts are part of the program.
+  loader: { '.bash': 'text', '.zsh': 'text', '.fish': 'text', '.ps1': 'text' },
   // Less to read at each start; names stay, for stacks in bug reports.
   minifyWhitespace: true,
   minifySyntax: true,

@@ -12,6 +12,7 @@ export type { FoundAgent } from './operations/agents.ts';
 export type { TaskDiff } from './operations/diff.ts';
 export type { FileChange } from './git/diff.ts';
 export type { DiscardOutcome } from './operations/discard.ts';
+export type { Entered, ForegroundEnd } from './operations/enter.ts';
 export type { TaskView } from './operations/inspect.ts';
 export type { TaskDetails } from './operations/show.ts';
 export type { AgentChoice } from './operations/agent-choice.ts';

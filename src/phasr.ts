@@ -5,9 +5,11 @@ import { homedir } from 'node:os';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from './base/clock.ts';
+import { PhasrError } from './base/errors.ts';
 import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
 import { findAgents, type FoundAgent } from './operations/agents.ts';
 import type { Context } from './operations/context.ts';
+import type { Entered } from './operations/enter.ts';
 import { requireTask } from './operations/context.ts';
 import type { TaskDiff } from './operations/diff.ts';
 import type { DiscardOutcome } from './operations/discard.ts';
@@ -68,6 +70,8 @@ export type Phasr = {
   /** Says that the person is watching these tasks, so that he is not notified of them; gives how to take it back. */
   readonly watching: (ids: readonly TaskId[]) => Promise<() => void>;
   readonly discard: (id: TaskId) => Promise<DiscardOutcome>;
+  /** The task's worktree, for programs of the person's own. */
+  readonly enter: (id: TaskId) => Promise<Entered>;
   /** Uncommitted files in the person's own worktree, which no task gets. */
   readonly countLeftBehind: () => Promise<number>;
   /** Feeds the person's pager on his terminal; false when he wants none. */
@@ -93,6 +97,24 @@ export { findTerminal } from './operations/watch.ts';
 /** Known agent programs, and where this machine has them. */
 export function listAgents(env: Environment = definedVariables(process.env)): readonly FoundAgent[] {
   return findAgents(env);
+}
+
+export { chooseEditor } from './operations/editor.ts';
+export { completionSources, glimpse } from './operations/peek.ts';
+
+/** What keeps a directory from being in a repository: no git program, or no repository; undefined when it is in one. */
+export async function findMissingRepository({
+  directory,
+  env = definedVariables(process.env),
+}: OpenOptions): Promise<'no git' | 'no repository' | undefined> {
+  try {
+    await findRepository(directory, env);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof PhasrError)) throw error;
+    if (error.code === 'git-missing') return 'no git';
+    return error.code === 'not-a-repository' ? 'no repository' : undefined;
+  }
 }
 
 /** The body of a supervisor process: carries a task's run to its end. */
@@ -146,6 +168,7 @@ function verbsOf(context: Context, close: () => void): Phasr {
       yield* readEvents(context, request);
     },
     watching: (tasks) => watchTasks(context, tasks),
+    enter: async (id) => (await import('./operations/enter.ts')).enterTask(context, id),
     countLeftBehind: () => countLeftBehind(context),
     page: async (feed) => (await import('./operations/page.ts')).pageOutput(context, feed),
     jobs: () => readJobs(context),

@@ -14,10 +14,16 @@ export type OptionDeclaration = {
   readonly isRepeatable?: true;
 };
 
+/** What a person is at when he needs a command; `phasr --help` shows them in this order. */
+export type CommandGroup = 'start' | 'look' | 'decide' | 'go on' | 'tools';
+
 export type CommandDeclaration = {
   readonly name: string;
+  readonly group: CommandGroup;
   /** As commander takes it: `<task...>`, `[path...]`. */
   readonly arguments: string;
+  /** What stands after `--`, for the line that shows the usage: `-- <command...>`. */
+  readonly rest?: string;
   readonly summary: string;
   /** More paragraphs for `--help`. */
   readonly details: string;
@@ -37,6 +43,8 @@ export type Invocation = {
   readonly output: Output;
   /** Aborted by Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
+  /** For programs that get the person's terminal: while `work` goes on, signals abort nothing here and end nothing here. */
+  readonly leaveSignals: <T>(work: () => Promise<T>) => Promise<T>;
 };
 
 /** Gives the exit code. */

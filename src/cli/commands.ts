@@ -1,18 +1,13 @@
 /** Every command of the CLI, declared once. */
 
-import type { CommandDeclaration, OptionDeclaration } from './command.ts';
-
-const JSON_OPTION: OptionDeclaration = {
-  flags: '--json',
-  description: 'print one JSON document instead of text',
-};
-
-const TASKS_NOTE =
-  "Tasks are named by their number: 3, 2-5, 2,4. Inside a task's worktree the number may be left out.";
+import type { CommandDeclaration } from './command.ts';
+import { JSON_OPTION, TASKS_NOTE } from './declare.ts';
+import { TOOL_COMMANDS } from './tool-commands.ts';
 
 export const COMMANDS: readonly CommandDeclaration[] = [
   {
     name: 'run',
+    group: 'start',
     arguments: '[prompt...]',
     summary: 'launch one task for each prompt, all at once',
     details: [
@@ -66,6 +61,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'list',
+    group: 'look',
     arguments: '',
     summary: 'show the tasks, their states, and why these are believed',
     details: '',
@@ -75,6 +71,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'show',
+    group: 'look',
     arguments: '[task]',
     summary: 'show everything about one task',
     details: '',
@@ -84,6 +81,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'logs',
+    group: 'look',
     arguments: '[task]',
     summary: "print what a task's agent said and did",
     details: [
@@ -103,6 +101,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'diff',
+    group: 'look',
     arguments: '[task] [path...]',
     summary: 'show what a task has changed: exactly what a merge would bring',
     details:
@@ -123,6 +122,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'path',
+    group: 'look',
     arguments: '[task]',
     summary: "print the directory of a task's worktree",
     details: '',
@@ -132,6 +132,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'stop',
+    group: 'go on',
     arguments: '[task...]',
     summary: 'end the runs of tasks; what they did is committed',
     details: `${TASKS_NOTE}\nThe agent and everything it started get SIGTERM, and SIGKILL 4 seconds later. A waiting task leaves the line.`,
@@ -141,6 +142,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'wait',
+    group: 'go on',
     arguments: '[task...]',
     summary: 'wait until tasks have ended and are committed',
     details: `${TASKS_NOTE} Without any, all tasks that are live now.\nExit code 0 when all of them are done, 1 when one failed, was stopped or interrupted, or when the time was up.`,
@@ -150,6 +152,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'resume',
+    group: 'go on',
     arguments: '<task> [prompt]',
     summary: 'start the agent again in the same worktree, with the same or another prompt',
     details: '',
@@ -168,6 +171,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'merge',
+    group: 'decide',
     arguments: '[task...]',
     summary: 'put the work of tasks into their target branch, then remove their worktrees and branches',
     details: [
@@ -192,6 +196,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'discard',
+    group: 'decide',
     arguments: '[task...]',
     summary: 'give tasks up and remove their worktrees and branches; their work is kept in a ref',
     details: `${TASKS_NOTE}\nEverything the task held, untracked and ignored files too, stays in refs/phasr/trash/<id> (rebuildable folders such as node_modules excepted).`,
@@ -201,6 +206,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'agents',
+    group: 'tools',
     arguments: '',
     summary: 'show known agent programs, whether they are here, and how to call them',
     details: 'Any other command works as well.',
@@ -210,6 +216,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'send',
+    group: 'go on',
     arguments: '<task> [prompt]',
     summary: 'give an agent that has ended a next prompt, in its own session',
     details:
@@ -225,6 +232,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'signal',
+    group: 'tools',
     arguments: '<kind> [message...]',
     summary: 'from inside a run: say that it is done, needs input, or how far it has come',
     details: [
@@ -240,6 +248,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
   },
   {
     name: 'events',
+    group: 'look',
     arguments: '',
     summary: 'print what has happened to tasks, event by event, and what happens',
     details:
@@ -252,4 +261,5 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     examples: [['phasr events --follow --json | jq .type', 'in a script']],
     load: async () => (await import('./commands/events.ts')).events,
   },
+  ...TOOL_COMMANDS,
 ];

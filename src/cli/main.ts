@@ -7,7 +7,6 @@
 
 import { PhasrError, type ErrorKind } from '../base/errors.ts';
 import { renderVisible } from '../base/text.ts';
-import type { CommandDeclaration } from './command.ts';
 import type { Output } from './output.ts';
 
 declare const PHASR_VERSION: string;
@@ -32,121 +31,70 @@ async function main(argv: readonly string[]): Promise<number> {
   const env = Object.fromEntries(
     Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined),
   );
+  if (argv[0] === 'complete' && argv[1] === '--') return complete(argv.slice(2), env);
   const { openOutput } = await import('./output.ts');
   const output = openOutput(env);
-  const wantsJson = argv.slice(0, separatorOf(argv)).includes('--json');
+  // Everything after `--` belongs to the agent, not to us.
+  const at = argv.indexOf('--');
+  const separator = at === -1 ? argv.length : at;
+  const rest = at === -1 ? null : argv.slice(at + 1);
+  const wantsJson = argv.slice(0, separator).includes('--json');
   const interruption = watchSignals();
   try {
-    const code = await callCommand(argv, { env, output, signal: interruption.signal });
+    const { callCommand } = await import('./program.ts');
+    const surroundings = { env, directory: process.cwd(), output, version: PHASR_VERSION, ...interruption };
+    const code = await callCommand({ words: argv.slice(0, separator), rest }, surroundings);
     return interruption.code() ?? code;
   } catch (error) {
     return reportError(error, output, wantsJson);
   }
 }
 
-type Surroundings = {
-  readonly env: Record<string, string>;
-  readonly output: Output;
+/** Somebody waits with his finger on the TAB key. */
+const COMPLETION_MS_MAX = 3000;
+
+/** For the shells' completion scripts. Whatever goes wrong, nothing is said and the exit code is 0. */
+async function complete(words: readonly string[], env: Record<string, string>): Promise<number> {
+  process.stdout.on('error', () => process.exit(EXIT.done));
+  setTimeout(() => process.exit(EXIT.done), COMPLETION_MS_MAX).unref();
+  const { answerCompletion } = await import('./complete.ts');
+  process.stdout.write(await answerCompletion(words, { env, directory: () => process.cwd() }));
+  return EXIT.done;
+}
+
+type Interruption = {
   readonly signal: AbortSignal;
+  /** The exit code that a signal asks for, undefined when none came. */
+  readonly code: () => number | undefined;
+  /** While `work` goes on, signals are the business of the program that it has put on the terminal. */
+  readonly leaveSignals: <T>(work: () => Promise<T>) => Promise<T>;
 };
 
 /** The first Ctrl-C lets a command end properly; the second one ends it at once (every step can be taken up again). */
-function watchSignals(): { readonly signal: AbortSignal; readonly code: () => number | undefined } {
+function watchSignals(): Interruption {
   const controller = new AbortController();
   let code: number | undefined;
+  let isLeft = false;
   const onSignal = (exitCode: number) => (): void => {
+    if (isLeft) return;
     if (code !== undefined) process.exit(exitCode);
     code = exitCode;
     controller.abort();
   };
   process.on('SIGINT', onSignal(EXIT.interrupted));
   process.on('SIGTERM', onSignal(EXIT.terminated));
-  return { signal: controller.signal, code: () => code };
-}
-
-/** Everything after `--` belongs to the agent, not to us. */
-function separatorOf(argv: readonly string[]): number {
-  const at = argv.indexOf('--');
-  return at === -1 ? argv.length : at;
-}
-
-async function callCommand(argv: readonly string[], { env, output, signal }: Surroundings): Promise<number> {
-  const [{ Command, CommanderError, Option }, { COMMANDS }] = await Promise.all([
-    import('commander'),
-    import('./commands.ts'),
-  ]);
-  const separator = separatorOf(argv);
-  const rest = separator === argv.length ? null : argv.slice(separator + 1);
-  let exitCode: number = EXIT.done;
-  const program = new Command('phasr')
-    .description('Run many coding agents at once on one git repository, each in a worktree of its own.')
-    .version(PHASR_VERSION, '-V, --version')
-    .showSuggestionAfterError()
-    .exitOverride()
-    .configureOutput({ outputError: () => undefined });
-  program.addHelpText(
-    'after',
-    `\nExamples:\n${renderExamples(COMMANDS.flatMap((command) => command.examples.slice(0, 1)).slice(0, 8))}`,
-  );
-  // Help and suggestions need all of them; a call needs its own.
-  const called = COMMANDS.filter(({ name }) => name === argv[0]);
-  for (const declaration of called.length > 0 ? called : COMMANDS) {
-    const command = program
-      .command(`${declaration.name} ${declaration.arguments}`.trim())
-      .summary(declaration.summary);
-    command.description(describeCommand(declaration));
-    for (const { flags, description, isRepeatable } of declaration.options) {
-      const option = new Option(flags, description);
-      if (isRepeatable === true)
-        option.argParser((value, before: string[] | undefined) => [...(before ?? []), value]);
-      command.addOption(option);
-    }
-    command.addHelpText('after', `\nExamples:\n${renderExamples(declaration.examples)}`);
-    command.action(async (...values: unknown[]) => {
-      const args = values
-        .slice(0, -2)
-        .flat()
-        .filter((value) => typeof value === 'string');
-      const handler = await declaration.load();
-      exitCode = await handler({
-        args,
-        options: command.opts(),
-        rest,
-        env,
-        directory: process.cwd(),
-        output,
-        signal,
-      });
-    });
-  }
-  try {
-    await program.parseAsync(argv.slice(0, separator), { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    if (error.exitCode === 0) return EXIT.done;
-    // With no command commander has shown the help and calls it an error; it is what a newcomer types first.
-    if (error.code === 'commander.help') return argv.length === 0 ? EXIT.done : EXIT.usage;
-    throw new PhasrError('usage', error.message.replace(/^error: /, ''), {
-      hint: usageHint(argv, error.code),
-    });
-  }
-}
-
-function usageHint(argv: readonly string[], code: string): string {
-  const command = argv.find((word) => /^[a-z]+$/.test(word)) ?? '';
-  const help = `phasr ${command} --help`.replace(/ {2}/, ' ');
-  const isDash = code === 'commander.unknownOption' && (command === 'run' || command === 'resume');
-  return isDash ? `${help}   (a prompt that begins with a dash: --prompt="-…")` : help;
-}
-
-function describeCommand({ summary, details }: CommandDeclaration): string {
-  const sentence = `${summary.slice(0, 1).toUpperCase()}${summary.slice(1)}.`;
-  return details === '' ? sentence : `${sentence}\n\n${details}`;
-}
-
-function renderExamples(examples: readonly (readonly [string, string])[]): string {
-  return examples.map(([command, what]) => `  $ ${command}\n      ${what}`).join('\n');
+  return {
+    signal: controller.signal,
+    code: () => code,
+    leaveSignals: async (work) => {
+      isLeft = true;
+      try {
+        return await work();
+      } finally {
+        isLeft = false;
+      }
+    },
+  };
 }
 
 function reportError(error: unknown, output: Output, wantsJson: boolean): number {

@@ -87,17 +87,22 @@ const REPOSITORY_VARIABLES: ReadonlySet<string> = new Set([
 
 /** The user's environment for an agent: everything but what would send its git elsewhere; git asks nobody anything. */
 export function agentGitEnvironment(inherited: Environment, worktreeParent: string): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(inherited)) {
-    if (!REPOSITORY_VARIABLES.has(name) && !/^GIT_CONFIG_(?:KEY|VALUE)_\d+$/.test(name)) env[name] = value;
-  }
   return {
     GIT_EDITOR: 'true',
     GIT_SEQUENCE_EDITOR: 'true',
     GIT_PAGER: 'cat',
-    ...env,
+    ...personGitEnvironment(inherited, worktreeParent),
     GIT_TERMINAL_PROMPT: '0',
-    // A worktree without its `.git` file must not resolve to a repository further up (hazard a46).
-    GIT_CEILING_DIRECTORIES: worktreeParent,
   };
+}
+
+/** The same for a program of the person's own in a worktree: there is somebody to answer, so his editor, pager and prompts stay. */
+export function personGitEnvironment(inherited: Environment, worktreeParent: string): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(inherited)) {
+    if (!REPOSITORY_VARIABLES.has(name) && !/^GIT_CONFIG_(?:KEY|VALUE)_\d+$/.test(name)) env[name] = value;
+  }
+  // A worktree without its `.git` file must not resolve to a repository further up (hazard a46).
+  env['GIT_CEILING_DIRECTORIES'] = worktreeParent;
+  return env;
 }

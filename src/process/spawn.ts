@@ -7,6 +7,7 @@
 import { spawn, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
+import { isatty } from 'node:tty';
 import type { Environment } from '../base/environment.ts';
 import { PhasrError, systemCode } from '../base/errors.ts';
 
@@ -171,6 +172,39 @@ export async function runOnTerminal(
   input.end();
   const [code] = await exit;
   return code ?? 1;
+}
+
+/** How a program that had the person's terminal ended. */
+export type ForegroundEnd = {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** The first signal that reached this process meanwhile; null when none did. */
+  readonly received: NodeJS.Signals | null;
+};
+
+const PASSED_ON = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Runs a program with the person's own standard input, output and error, and waits as long as it takes; no signal ends this process before it.
+ * What a terminal's keys send (Ctrl-C, Ctrl-\) the terminal gives to the program itself; every other signal is passed on to it.
+ * `stdout` 'error' sends its output to standard error instead. Throws `program-missing` when it cannot be started.
+ */
+export async function runForeground(program: Program, stdout: 'output' | 'error'): Promise<ForegroundEnd> {
+  const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
+  const child = start(program, ['inherit', stdout === 'output' ? 'inherit' : 2, 'inherit']);
+  let received: NodeJS.Signals | null = null;
+  const onSignal = (name: NodeJS.Signals): void => {
+    received ??= name;
+    const isByKey = hasTerminal && (name === 'SIGINT' || name === 'SIGQUIT');
+    if (!isByKey) child.kill(name);
+  };
+  for (const name of PASSED_ON) process.on(name, onSignal);
+  try {
+    const [exitCode, signal] = await exited(child, program);
+    return { exitCode, signal, received };
+  } finally {
+    for (const name of PASSED_ON) process.off(name, onSignal);
+  }
 }
 
 /** A program whose standard output is read while it runs. */

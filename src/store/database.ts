@@ -4,7 +4,7 @@
  * Calls are synchronous and short. A second process that writes at the same time waits up to {@link BUSY_TIMEOUT_MS}.
  */
 
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { PhasrError, systemCode } from '../base/errors.ts';
@@ -24,7 +24,9 @@ type SqliteConnection = {
   close(): void;
 };
 
-type SqliteModule = { readonly DatabaseSync: new (path: string) => SqliteConnection };
+type SqliteModule = {
+  readonly DatabaseSync: new (path: string, options?: { readonly readOnly: boolean }) => SqliteConnection;
+};
 
 const BUSY_TIMEOUT_MS = 15_000;
 
@@ -92,6 +94,34 @@ export function openDatabase(path: string, schema: readonly string[]): Database 
     const database = wrap(path, connection);
     if (versionOf(database) !== schema.length) upgrade(path, connection, { database, schema });
     return database;
+  });
+}
+
+/** Looking in passing waits for nobody. */
+const PEEK_TIMEOUT_MS = 200;
+
+/**
+ * For whoever looks in passing: reads nothing unless the database is there and of this very version, upgrades nothing, waits for no writer, and
+ * leaves the files as they are. Undefined when there is nothing to read.
+ */
+export function peekDatabase<T>(
+  path: string,
+  schema: readonly string[],
+  read: (database: Database) => T,
+): T | undefined {
+  if (!existsSync(path)) return undefined;
+  return translated(path, () => {
+    // Closing moves a write-ahead log that a killed process has left into the database, unless only reading is allowed; without such a log it is the
+    // other way round: one that may only read leaves an empty log behind.
+    const readOnly = existsSync(`${path}-wal`);
+    const connection = new (loadSqlite().DatabaseSync)(path, { readOnly });
+    try {
+      connection.exec(`PRAGMA busy_timeout = ${PEEK_TIMEOUT_MS};`);
+      const database = wrap(path, connection);
+      return versionOf(database) === schema.length ? read(database) : undefined;
+    } finally {
+      connection.close();
+    }
   });
 }
 

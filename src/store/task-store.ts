@@ -11,7 +11,7 @@ import { evolve, foldTask } from '../task/evolve.ts';
 import type { RecordedEvent, TaskEvent } from '../task/event.ts';
 import { asTaskId, type TaskId } from '../task/names.ts';
 import { isActive, isOpen, type Task } from '../task/task.ts';
-import { type Database, openDatabase, type Row } from './database.ts';
+import { type Database, openDatabase, peekDatabase, type Row } from './database.ts';
 
 const SCHEMA = [
   `CREATE TABLE events (
@@ -97,6 +97,13 @@ export function openTaskStore(path: string): TaskStore {
       void open().run('INSERT OR REPLACE INTO facts (key, value) VALUES (?, ?)', key, value),
     close: () => opened?.close(),
   };
+}
+
+/** The tasks as {@link TaskStore.list} gives them, looked at in passing: none where there is no database of this version. */
+export function peekTasks(path: string, which: 'all' | 'open'): readonly Task[] {
+  const read = (database: Database): readonly Task[] =>
+    database.all(LISTS[which]).flatMap((row) => parseRow(row) ?? []);
+  return peekDatabase(path, SCHEMA, read) ?? [];
 }
 
 const LISTS = {

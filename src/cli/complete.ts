@@ -1,0 +1,34 @@
+/** `phasr complete -- words…`: the hidden entry that the shells' completion scripts call. It never fails and never writes. */
+
+import type { Environment } from '../base/environment.ts';
+import { completionSources, glimpse } from '../phasr.ts';
+import { COMMANDS } from './commands.ts';
+import { completeWords, renderCompletion } from './completion.ts';
+
+/** What may stand where the cursor is, as lines for the scripts; empty when nothing is known. */
+export async function answerCompletion(
+  words: readonly string[],
+  { env, directory }: { readonly env: Environment; readonly directory: () => string },
+): Promise<string> {
+  // Nothing is written while a person types, not even a trace.
+  const { PHASR_TRACE: _, ...quiet } = env;
+  let looking: ReturnType<typeof glimpse> | undefined;
+  try {
+    const completion = await completeWords(words, {
+      ...completionSources(quiet),
+      commands: COMMANDS,
+      glimpse: async () => {
+        try {
+          return await (looking ??= glimpse(directory(), quiet));
+        } catch {
+          // Safe to ignore: outside a repository, or in a damaged one, there are still commands and options.
+          return undefined;
+        }
+      },
+    });
+    return renderCompletion(completion);
+  } catch {
+    // Safe to ignore: an error has no place in what a person is typing; calling the command shows it.
+    return '';
+  }
+}

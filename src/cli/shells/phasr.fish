@@ -1,0 +1,26 @@
+# fish completion for phasr; made by: phasr completion fish
+#
+# Nothing here is evaluated: neither what has been typed (a command may hold (...)) nor what comes back (titles and branch names
+# are other people's text).
+
+function __phasr_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -e words[1]
+    if set -l at (contains -i -- -- $words)
+        # What follows is somebody else's command line.
+        set -l rest $words[(math $at + 1)..]
+        test $at -lt (count $words); or set rest
+        complete -C (string join ' ' -- (string escape -- $rest) $current)
+        return
+    end
+    for line in (command phasr complete -- $words "$current" 2>/dev/null)
+        if test "$line" = :files
+            __fish_complete_path $current
+            return
+        end
+        printf '%s\n' $line
+    end
+end
+
+complete -c phasr -f -k -a '(__phasr_complete)'

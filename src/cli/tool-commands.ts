@@ -1,0 +1,103 @@
+/** The commands around the main ones: a person's own programs in worktrees, and what tells him how things are. */
+
+import type { CommandDeclaration } from './command.ts';
+import { JSON_OPTION, TASKS_NOTE } from './declare.ts';
+
+export const TOOL_COMMANDS: readonly CommandDeclaration[] = [
+  {
+    name: 'open',
+    group: 'look',
+    arguments: '[task]',
+    summary: "open a task's worktree in your editor, or in a shell",
+    details: [
+      'The editor is --editor, else the variable PHASR_EDITOR, else VISUAL or EDITOR, else the first of code, cursor, windsurf, zed, idea, subl,',
+      'nvim and vim that is in PATH. An editor with a window is started and left alone; one for the terminal runs here until you leave it.',
+      '',
+      'A shell (--shell, your SHELL) has PHASR_TASK, PHASR_BRANCH, PHASR_BASE and PHASR_WORKTREE set; leave it with exit. What you commit there is on the',
+      "task's branch, as if its agent had done it.",
+    ].join('\n'),
+    options: [
+      {
+        flags: '-e, --editor <command>',
+        description: 'program and arguments, split into words without a shell',
+      },
+      { flags: '--shell', description: 'a shell instead of an editor' },
+      { flags: '--json', description: 'print path and command as JSON, start nothing' },
+    ],
+    examples: [
+      ['phasr open 3', 'go and look, in your editor'],
+      ['phasr open 3 --editor "code --new-window"', 'in this one'],
+      ['phasr open 3 --shell', 'try it by hand'],
+    ],
+    load: async () => (await import('./commands/open.ts')).open,
+  },
+  {
+    name: 'cost',
+    group: 'look',
+    arguments: '[task...]',
+    summary: 'show what tasks have used: tokens and cost, as their agents report them',
+    details: [
+      `${TASKS_NOTE} Without any, all open tasks.`,
+      '',
+      'Numbers are those that the agent itself prints (US dollars; INPUT is without what came from the cache). Where it prints none there is a dash:',
+      'nothing is guessed from tokens.',
+    ].join('\n'),
+    options: [{ flags: '-a, --all', description: 'also tasks that are merged or discarded' }, JSON_OPTION],
+    examples: [
+      ['phasr cost', 'of what is open'],
+      ['phasr cost --all --json | jq .total.costUsd', 'of everything so far'],
+    ],
+    load: async () => (await import('./commands/cost.ts')).cost,
+  },
+  {
+    name: 'exec',
+    group: 'tools',
+    arguments: '[task...]',
+    rest: '-- <command...>',
+    summary: 'run a command of yours in the worktrees of tasks, one after the other',
+    details: [
+      TASKS_NOTE,
+      '',
+      'The command gets your terminal, its exit code is that of phasr, and Ctrl-C goes to it. No shell reads it: for one, give sh -c "…". It has',
+      'PHASR_TASK, PHASR_BRANCH, PHASR_BASE and PHASR_WORKTREE set. With several tasks there is a heading for each and a summary on standard error,',
+      'and the exit code is 1 if one failed.',
+    ].join('\n'),
+    options: [
+      {
+        flags: '--json',
+        description: "print exit codes and times as JSON; the command's own output goes to standard error",
+      },
+    ],
+    examples: [
+      ['phasr exec 3 -- npm test', 'does it work?'],
+      ['phasr exec 2-4 -- git log --oneline -3', 'in each of them'],
+    ],
+    load: async () => (await import('./commands/exec.ts')).exec,
+  },
+  {
+    name: 'completion',
+    group: 'tools',
+    arguments: '[shell]',
+    summary: 'print the script that lets your shell complete tasks and options',
+    details: [
+      'Tasks are completed with their state and title, branches, strategies and options by name. Where the script belongs:',
+      '',
+      '  bash        phasr completion bash > ~/.local/share/bash-completion/completions/phasr',
+      '              or, without the package bash-completion, in ~/.bashrc:',
+      '              source <(phasr completion bash)',
+      '  zsh         phasr completion zsh > "${fpath[1]}/_phasr"',
+      '              or, in ~/.zshrc after compinit:',
+      '              source <(phasr completion zsh)',
+      '  fish        phasr completion fish > ~/.config/fish/completions/phasr.fish',
+      '  powershell  phasr completion powershell >> $PROFILE     (not verified)',
+      '',
+      'Then start a new shell. Asking at every TAB takes about as long as phasr list and changes nothing.',
+    ].join('\n'),
+    options: [JSON_OPTION],
+    examples: [
+      ['source <(phasr completion bash)', 'in this shell, at once'],
+      ['phasr completion fish > ~/.config/fish/completions/phasr.fish', 'for good'],
+    ],
+    load: async () => (await import('./commands/completion.ts')).completion,
+  },
+];

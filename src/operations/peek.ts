@@ -1,0 +1,59 @@
+/**
+ * What a repository holds, for a look in passing while a person types: nothing is recovered, recorded or made, no process is started but git,
+ * which is asked where the repository is and for its branches.
+ */
+
+import type { Environment } from '../base/environment.ts';
+import { PERMISSIONS } from '../agent/agent.ts';
+import { AGENTS } from '../agent/catalogue.ts';
+import { findRepository, findTaskWorktree, repositoryPlace } from '../git/repository.ts';
+import { listRefNames } from '../git/refs.ts';
+import { repositoryPaths } from '../store/paths.ts';
+import { peekTasks } from '../store/task-store.ts';
+import { LOOKED_FOR } from './editor.ts';
+import { findProgram } from '../process/find.ts';
+import { describeState, type StateName } from '../task/state.ts';
+import type { Task } from '../task/task.ts';
+
+/** What can be completed without a repository: names of agents, permissions, editors that are here. */
+export function completionSources(env: Environment): {
+  readonly agents: () => readonly { readonly value: string; readonly description: string }[];
+  readonly permissions: readonly string[];
+  readonly editors: () => readonly string[];
+} {
+  const isHere = (program: string): boolean => findProgram(program, env, '/') !== undefined;
+  return {
+    agents: () =>
+      AGENTS.map(({ name, program, title }) => ({
+        value: name,
+        description: isHere(program) ? title : `${title} (not found in PATH)`,
+      })),
+    permissions: PERMISSIONS,
+    editors: () => LOOKED_FOR.filter(isHere),
+  };
+}
+
+/** A task with what its record says of its state; the process table is not asked. */
+export type GlimpsedTask = { readonly task: Task; readonly state: StateName };
+
+export type Glimpse = {
+  /** Tasks that are not yet merged or discarded, by id. */
+  readonly tasks: readonly GlimpsedTask[];
+  /** Short names of local branches, or of tags. One git process. */
+  readonly names: (of: 'branches' | 'tags') => Promise<readonly string[]>;
+};
+
+/** Throws `not-a-repository` and the like. */
+export async function glimpse(directory: string, env: Environment): Promise<Glimpse> {
+  const repository = await findRepository(directory, env);
+  const commonDir = findTaskWorktree(repository)?.commonDir ?? repository.commonDir;
+  const tasks = peekTasks(repositoryPaths(commonDir).database, 'open');
+  return {
+    tasks: tasks.map((task) => ({ task, state: describeState(task, 'not asked', Date.now()).name })),
+    names: async (of) => {
+      const prefix = of === 'branches' ? 'refs/heads' : 'refs/tags';
+      const names = await listRefNames(repositoryPlace({ commonDir }, env), [prefix]);
+      return names.map((name) => name.slice(prefix.length + 1));
+    },
+  };
+}
