@@ -3,6 +3,7 @@
 import type { Agent, AgentCommand, AgentRequest, Permission, StreamReader } from './agent.ts';
 import type { AgentEvent, ReportedUsage } from './event.ts';
 import { at, type Fields, listAt, numberAt, parseObject, renderValue, textAt } from './json.ts';
+import { newOpenTools, type OpenTools } from './open-tools.ts';
 import { makeTrouble } from './trouble.ts';
 
 /** `acceptEdits` alone refuses shell commands, which nobody could then allow. */
@@ -44,7 +45,7 @@ function makeCommand({ model, permission, session, isRoot }: AgentRequest): Agen
   };
 }
 
-const OPEN_TOOLS_MAX = 1000;
+const REFUSALS_MAX = 1000;
 
 /** Tools that write the file they are given. */
 const WRITING_TOOLS = /^(?:Write|Edit|MultiEdit|NotebookEdit|write_file|edit|replace)$/;
@@ -54,7 +55,7 @@ const WRITING_TOOLS = /^(?:Write|Edit|MultiEdit|NotebookEdit|write_file|edit|rep
  * (Claude's grows over all runs of a session, its tokens do not).
  */
 export function newClaudeReader(costOf: ReportedUsage['costOf']): StreamReader {
-  const tools = new Map<string, string>();
+  const tools = newOpenTools();
   const refused = new Set<string>();
   return {
     read: (line) => {
@@ -120,11 +121,11 @@ function refuse(
   { id, tool, summary }: { readonly id: string; readonly tool: string; readonly summary: string },
 ): readonly AgentEvent[] {
   if (id !== '' && refused.has(id)) return [];
-  if (refused.size < OPEN_TOOLS_MAX) refused.add(id);
+  if (refused.size < REFUSALS_MAX) refused.add(id);
   return [{ kind: 'permission.refused', tool, summary }];
 }
 
-function readBlock(block: unknown, tools: Map<string, string>): readonly AgentEvent[] {
+function readBlock(block: unknown, tools: OpenTools): readonly AgentEvent[] {
   switch (textAt(block, 'type') ?? '') {
     case 'text':
       return [{ kind: 'text', text: textAt(block, 'text') ?? '', isPartial: false }];
@@ -132,34 +133,28 @@ function readBlock(block: unknown, tools: Map<string, string>): readonly AgentEv
       return [{ kind: 'thinking', text: textAt(block, 'thinking') ?? '', isPartial: false }];
     case 'tool_use': {
       const [id, tool] = [textAt(block, 'id') ?? '', textAt(block, 'name') ?? ''];
-      if (tools.size < OPEN_TOOLS_MAX) tools.set(id, tool);
       const input = at(block, 'input');
+      const path = textAt(input, 'file_path') ?? textAt(input, 'path') ?? textAt(input, 'notebook_path');
+      const written = path !== undefined && WRITING_TOOLS.test(tool) ? path : null;
+      tools.start(id, { tool, path: written });
       if (tool === 'AskUserQuestion')
         return [{ kind: 'question', text: textAt(listAt(input, 'questions')[0], 'question') ?? '' }];
-      const path = textAt(input, 'file_path') ?? textAt(input, 'path') ?? textAt(input, 'notebook_path');
       const summary = textAt(input, 'command') ?? path ?? textAt(input, 'pattern') ?? renderValue(input);
-      return [
-        { kind: 'tool.started', id, tool, summary },
-        ...(path !== undefined && WRITING_TOOLS.test(tool)
-          ? [{ kind: 'files', paths: [path] } as const]
-          : []),
-      ];
+      return [{ kind: 'tool.started', id, tool, summary }];
     }
     default:
       return [];
   }
 }
 
-function readResult(block: unknown, tools: Map<string, string>): readonly AgentEvent[] {
+function readResult(block: unknown, tools: OpenTools): readonly AgentEvent[] {
   if (textAt(block, 'type') !== 'tool_result') return [];
-  const id = textAt(block, 'tool_use_id') ?? '';
-  const tool = tools.get(id) ?? '';
-  tools.delete(id);
   const content = at(block, 'content');
   const output = Array.isArray(content)
     ? content.map((part) => textAt(part, 'text') ?? '').join('\n')
     : renderValue(content);
-  return [{ kind: 'tool.ended', id, tool, isError: at(block, 'is_error') === true, output }];
+  const isError = at(block, 'is_error') === true;
+  return tools.end(textAt(block, 'tool_use_id') ?? '', { isError, output });
 }
 
 /** `subtype` says "success" also for an error of the model's server; only `is_error` does not lie. */

@@ -13,7 +13,7 @@ export function parseObject(line: string): Fields | undefined {
 
 export type Fields = Readonly<Record<string, unknown>>;
 
-export function asFields(value: unknown): Fields | undefined {
+function asFields(value: unknown): Fields | undefined {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 }
 

@@ -34,6 +34,8 @@ export type Collector = {
 };
 
 const ACTION_CHARACTERS_MAX = 200;
+/** White space is folded in no more than this. */
+const CUT_FROM_MAX = 10_000;
 const SAID_CHARACTERS_MAX = 2000;
 /** More files than this are counted, but no longer told apart. */
 const FILES_MAX = 10_000;
@@ -106,7 +108,7 @@ function changeOf(state: State, event: AgentEvent): Partial<Report> {
 }
 
 function addText(state: State, text: string, isPartial: boolean): Partial<Report> {
-  const said = (state.isTextOpen ? state.report.said + text : text).slice(-SAID_CHARACTERS_MAX);
+  const said = ownCopy((state.isTextOpen ? state.report.said + text : text).slice(-SAID_CHARACTERS_MAX));
   state.isTextOpen = isPartial;
   return { ...WORKING, said, action: lastLine(said) || state.report.action };
 }
@@ -127,9 +129,19 @@ function addTool(
 const WORKING = { question: null, retrying: null } as const;
 
 function lastLine(text: string): string {
-  return cut(text.split('\n').findLast((line) => line.trim() !== '') ?? '');
+  return cut(
+    text
+      .slice(-CUT_FROM_MAX)
+      .split('\n')
+      .findLast((line) => line.trim() !== '') ?? '',
+  );
 }
 
 function cut(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim().slice(0, ACTION_CHARACTERS_MAX);
+  return ownCopy(text.slice(0, CUT_FROM_MAX).replaceAll(/\s+/g, ' ').trim().slice(0, ACTION_CHARACTERS_MAX));
+}
+
+/** A slice of a text keeps the whole of it in memory (V8's sliced strings); a copy does not. */
+function ownCopy(text: string): string {
+  return Buffer.from(text).toString();
 }

@@ -1,0 +1,256 @@
+/** Recorded streams of the real programs: what each must come to, whole, cut, mixed with garbage, and in pieces of any size. */
+
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { buildSync } from 'esbuild';
+import { array, assert, integer, property } from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readerNamed } from './catalogue.ts';
+import type { AgentEvent } from './event.ts';
+import { newLineSplitter } from './lines.ts';
+import { newCollector } from './report.ts';
+
+const FOLDER = fileURLToPath(new URL('../../test/fixtures/agent-streams/', import.meta.url));
+const NAMES = readdirSync(FOLDER).filter((name) => name.endsWith('.jsonl'));
+
+/** outcome, trouble, session named, refusals, retries, tokens input/output/cache read/cache written, dollars, files written */
+const EXPECTED = `
+claude-commit       done        -              yes 0 0 4000/200/800/400 0.01674  1
+claude-fail400      failed      request        yes 0 0 0/0/0/0          0        0
+claude-fail401      failed      authentication yes 0 2 0/0/0/0          0        0
+claude-fail429x1    done        -              yes 0 1 1000/50/200/100  0.004185 0
+claude-hang-int     interrupted -              yes 0 0 0/0/0/0          0        0
+claude-perm-noyolo  done        -              yes 1 0 2000/100/400/200 0.00837  0
+claude-res2         done        -              yes 0 0 1000/50/200/100  0.012555 0
+claude-tool-int     interrupted -              yes 0 0 1000/50/200/100  0.004185 0
+claude-write-noyolo done        -              yes 1 0 2000/100/400/200 0.00837  0
+claude-write        done        -              yes 0 0 2000/100/400/200 0.00837  1
+cline-commit        done        -              no  0 0 4000/200/800/0   -        1
+cline-fail400       failed      request        no  0 0 -                -        0
+cline-fail401       failed      authentication no  0 0 -                -        0
+cline-fail429x1     done        -              no  0 0 1000/50/200/0    -        0
+cline-hang-int      silent      -              no  0 0 -                -        0
+cline-tool-int      silent      -              no  0 0 1000/50/200/0    -        0
+cline-write-noyolo  done        -              no  1 0 2000/100/400/0   -        0
+cline-write         done        -              no  0 0 2000/100/400/0   -        1
+codex-commit        done        -              yes 0 0 4000/200/800/0   -        1
+codex-fail400       failed      request        yes 0 0 -                -        0
+codex-fail401       failed      authentication yes 0 1 -                -        0
+codex-fail429x1     done        -              yes 0 1 1000/50/200/0    -        0
+codex-hang-int      silent      -              yes 0 0 -                -        0
+codex-res2          done        -              yes 0 0 3000/150/600/0   -        0
+codex-tool-int      silent      -              yes 0 0 -                -        0
+codex-write         done        -              yes 0 0 2000/100/400/0   -        1
+copilot-commit      done        -              yes 0 0 -                -        1
+copilot-fail400     failed      request        yes 0 0 -                -        0
+copilot-fail401     failed      authentication yes 0 2 -                -        0
+copilot-fail429x1   done        -              yes 0 1 -                -        0
+copilot-hang-int    silent      -              no  0 0 -                -        0
+copilot-perm-noyolo done        -              yes 1 0 -                -        0
+copilot-res2        done        -              yes 0 0 -                -        0
+copilot-tool-int    silent      -              no  0 0 -                -        0
+copilot-write-noyolo done       -              yes 1 0 -                -        0
+copilot-write       done        -              yes 0 0 -                -        1
+gemini-commit       done        -              yes 0 0 4000/200/800/0   -        1
+gemini-fail400      failed      request        yes 0 0 0/0/0/0          -        0
+gemini-fail401      failed      authentication yes 0 0 0/0/0/0          -        0
+gemini-fail429x1    done        -              yes 0 0 1000/50/200/0    -        0
+gemini-hang-int     silent      -              yes 0 0 -                -        0
+gemini-perm-noyolo  done        -              yes 0 0 1000/50/200/0    -        0
+gemini-res2         done        -              yes 0 0 1000/50/200/0    -        0
+gemini-tool-int     silent      -              yes 0 0 -                -        0
+gemini-write-noyolo done        -              yes 0 0 1000/50/200/0    -        0
+gemini-write        done        -              yes 0 0 2000/100/400/0   -        1
+opencode-commit     done        -              yes 0 0 4000/200/800/0   0.01524  1
+opencode-fail400    failed      request        yes 0 0 -                -        0
+opencode-fail401    failed      authentication yes 0 0 -                -        0
+opencode-fail429x1  done        -              yes 0 0 1000/50/200/0    0.00381  0
+opencode-perm-noyolo done       -              yes 0 0 2000/100/400/0   0.00762  0
+opencode-res2       done        -              yes 0 0 1000/50/200/0    0.00381  0
+opencode-tool-int   silent      -              yes 0 0 -                -        0
+opencode-write-noyolo done      -              yes 0 0 2000/100/400/0   0.00762  1
+opencode-write      done        -              yes 0 0 2000/100/400/0   0.00762  1
+pi-commit           done        -              yes 0 0 4000/200/800/0   0.01524  1
+pi-fail400          failed      request        yes 0 0 0/0/0/0          -        0
+pi-fail401          failed      authentication yes 0 0 0/0/0/0          -        0
+pi-fail429x1        done        -              yes 0 0 1000/50/200/0    0.00381  0
+pi-hang-int         silent      -              yes 0 0 -                -        0
+pi-perm-noyolo      done        -              yes 0 0 2000/100/400/0   0.00762  0
+pi-res2             done        -              yes 0 0 1000/50/200/0    0.00381  0
+pi-tool-int         silent      -              yes 0 0 1000/50/200/0    0.00381  0
+pi-write-noyolo     done        -              yes 0 0 2000/100/400/0   0.00762  1
+pi-write            done        -              yes 0 0 2000/100/400/0   0.00762  1
+qwen-commit         done        -              yes 0 0 4000/200/800/0   -        1
+qwen-fail400        failed      request        yes 0 0 0/0/0/0          -        0
+qwen-fail401        failed      authentication yes 0 0 0/0/0/0          -        0
+qwen-fail429x1      done        -              yes 0 0 2000/100/400/0   -        0
+qwen-hang-int       silent      -              yes 0 0 -                -        0
+qwen-perm-noyolo    done        -              yes 0 0 2000/100/400/0   -        0
+qwen-res2           done        -              yes 0 0 2000/100/400/0   -        0
+qwen-tool-int       silent      -              yes 0 0 -                -        0
+qwen-write-noyolo   done        -              yes 0 0 2000/100/400/0   -        0
+qwen-write          done        -              yes 0 0 2000/100/400/0   -        1
+`
+  .trim()
+  .split('\n')
+  .map((line) => line.split(/\s+/).join(' '));
+
+const agentOf = (name: string): string => name.split('-')[0] ?? '';
+
+/** Everything that a stream says, piece by piece. */
+function readPieces(agent: string, pieces: Iterable<Buffer>): readonly AgentEvent[] {
+  const reader = readerNamed(agent);
+  const splitter = newLineSplitter();
+  const events: AgentEvent[] = [];
+  const read = (line: string): void => {
+    if (line !== '') events.push(...reader.read(line));
+  };
+  for (const piece of pieces) for (const line of splitter.push(piece)) read(line);
+  read(splitter.rest() ?? '');
+  return [...events, ...reader.finish(0)];
+}
+
+function outcomeOf(events: readonly AgentEvent[]): string {
+  const collector = newCollector();
+  for (const event of events) collector.add(event);
+  return collector.report().end?.outcome ?? 'silent';
+}
+
+function describeStream(name: string): string {
+  const collector = newCollector();
+  for (const event of readPieces(agentOf(name), [readFileSync(FOLDER + name)])) collector.add(event);
+  const { end, session, refused, retries, usage, filesTouched } = collector.report();
+  const tokens = usage?.tokens;
+  const numbers = tokens && [tokens.input, tokens.output, tokens.cacheRead, tokens.cacheWrite].join('/');
+  return [
+    name.replace('.jsonl', ''),
+    end?.outcome ?? 'silent',
+    end?.trouble?.kind ?? '-',
+    session === null ? 'no' : 'yes',
+    refused,
+    retries,
+    numbers ?? '-',
+    usage?.costUsd ?? '-',
+    filesTouched,
+  ].join(' ');
+}
+
+test('every recorded stream comes to what its agent did, used and was refused', () => {
+  expect(NAMES.map(describeStream).sort()).toEqual([...EXPECTED].sort());
+});
+
+test('nothing of a recorded stream is taken for something else than the agent says', () => {
+  for (const name of NAMES) {
+    const events = readPieces(agentOf(name), [readFileSync(FOLDER + name)]);
+    expect(
+      events.filter(({ kind }) => kind === 'output'),
+      name,
+    ).toEqual([]);
+  }
+});
+
+/** Positions of cuts: all of them in short streams, many in long ones. */
+function cuts(length: number): readonly number[] {
+  const step = Math.max(1, Math.floor(length / 400));
+  return Array.from({ length: Math.floor(length / step) }, (_, index) => index * step);
+}
+
+describe.each(NAMES)('%s', (name) => {
+  const bytes = readFileSync(FOLDER + name);
+  const agent = agentOf(name);
+  const whole = readPieces(agent, [bytes]);
+
+  test('cut anywhere it is read as far as it goes, and is done only with its whole last word', () => {
+    const lastWord = bytes.lastIndexOf(0x0a, bytes.length - 2) + 1;
+    for (const cut of cuts(bytes.length)) {
+      const outcome = outcomeOf(readPieces(agent, [bytes.subarray(0, cut)]));
+      // opencode has no terminal event: its last step is its last word.
+      if (outcome === 'done') expect(cut, `${cut} of ${bytes.length}`).toBeGreaterThan(lastWord);
+    }
+  });
+
+  test('garbage between its lines is shown as it is and changes nothing', () => {
+    const garbage = ['\u0000\u0001', '{"type":', 'null', '[]', '"x"', '{}', '['.repeat(2000), '{"type":7}'];
+    const lines = bytes.toString('utf8').trimEnd().split('\n');
+    const mixed = lines.flatMap((line, index) => [garbage[index % garbage.length] ?? '', line]);
+    const events = readPieces(agent, [Buffer.from(`${mixed.join('\n')}\n`)]);
+    const [own, outputs] = [
+      events.filter(({ kind }) => kind !== 'output'),
+      events.filter(({ kind }) => kind === 'output'),
+    ];
+    expect(own).toEqual(whole);
+    expect(outputs).toHaveLength(lines.length);
+  });
+
+  test('in pieces of any size it says the same', () => {
+    assert(
+      property(array(integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 20 }), (sizes) => {
+        const pieces: Buffer[] = [];
+        for (let at = 0, index = 0; at < bytes.length; index++) {
+          const size = sizes[index % sizes.length] ?? 1;
+          pieces.push(bytes.subarray(at, at + size));
+          at += size;
+        }
+        expect(readPieces(agent, pieces)).toEqual(whole);
+      }),
+      { numRuns: 10 },
+    );
+  });
+});
+
+test('a line of 5 MB that comes in pieces of 1 KiB is read like any other', () => {
+  const text = 'ü'.repeat(2_500_000);
+  const line = `${JSON.stringify({ type: 'assistant', message: { content: [{ type: 'text', text }] } })}\n`;
+  const bytes = Buffer.from(line);
+  const pieces = Array.from({ length: Math.ceil(bytes.length / 1024) }, (_, index) =>
+    bytes.subarray(index * 1024, (index + 1) * 1024),
+  );
+  expect(readPieces('claude', pieces)).toEqual([{ kind: 'text', text, isPartial: false }]);
+});
+
+test('a line longer than 64 MiB is cut, and what follows is read', () => {
+  const splitter = newLineSplitter();
+  const piece = Buffer.alloc(1024 * 1024, 0x61);
+  for (let n = 0; n < 70; n++) expect(splitter.push(piece)).toEqual([]);
+  const [long, next] = splitter.push(Buffer.from('\nnext\n'));
+  expect([long?.length, next]).toEqual([64 * 1024 * 1024, 'next']);
+});
+
+test('an answer of 2 MB costs at most three times its size in memory', () => {
+  const script = `
+    import { newLineSplitter } from './lines.ts';
+    import { readerNamed } from './catalogue.ts';
+    import { newCollector } from './report.ts';
+    const text = 'a'.repeat(2_000_000);
+    const line = Buffer.from(JSON.stringify({ type: 'assistant', message: { content: [{ type: 'text', text }] } }) + '\\n');
+    const [reader, splitter, collector] = [readerNamed('claude'), newLineSplitter(), newCollector()];
+    const held = () => { globalThis.gc(); const m = process.memoryUsage(); return m.heapUsed + m.external; };
+    collector.add(reader.read('{"type":"assistant","message":{"content":[]}}')[0] ?? { kind: 'warning', text: '' });
+    const before = held();
+    let peak = 0;
+    const readAll = () => {
+      for (let at = 0; at < line.length; at += 65536) {
+        const piece = Buffer.from(line.subarray(at, at + 65536));
+        for (const whole of splitter.push(piece))
+          for (const event of reader.read(whole)) {
+            collector.add(event);
+            peak = Math.max(peak, held() - before);
+          }
+        peak = Math.max(peak, held() - before);
+      }
+    };
+    readAll();
+    console.log(peak / 2_000_000, (held() - before) / 2_000_000);
+  `;
+  const resolveDir = fileURLToPath(new URL('.', import.meta.url));
+  const stdin = { contents: script, resolveDir, loader: 'ts' } as const;
+  const built = buildSync({ stdin, bundle: true, write: false, platform: 'node', format: 'esm' });
+  const args = ['--expose-gc', '--input-type=module', '-e', built.outputFiles[0]?.text ?? ''];
+  const [peak, after] = execFileSync(process.execPath, args, { encoding: 'utf8' })
+    .trim()
+    .split(' ')
+    .map(Number);
+  expect(peak).toBeLessThanOrEqual(3);
+  expect(after).toBeLessThanOrEqual(0.5);
+});
