@@ -1,6 +1,13 @@
 /** The library: `import { openPhasr } from 'phasr'`. */
 
-export { type Phasr, type OpenOptions, listAgents, openPhasr } from './phasr.ts';
+export {
+  type Phasr,
+  type OpenOptions,
+  initUserSettings,
+  listAgents,
+  openPhasr,
+  readSettings,
+} from './phasr.ts';
 export { PhasrError, type ErrorCode, type ErrorKind } from './base/errors.ts';
 export type { Oid } from './base/oid.ts';
 export { parseTaskId, type TaskId } from './task/names.ts';
@@ -22,5 +29,13 @@ export type { Launched, LaunchRequest, TaskDraft } from './operations/launch.ts'
 export type { AgentEvent, LogEntry, LogPiece, LogRequest } from './operations/logs.ts';
 export type { MergeOutcome, MergeRequest } from './operations/merge.ts';
 export type { ResumeOutcome, ResumeRequest } from './operations/resume.ts';
+export type {
+  CustomAgentDeclaration,
+  Origin,
+  Setting,
+  Settings,
+  SettingsFile,
+} from './operations/settings.ts';
+export type { Initialized, InitRequest } from './operations/init.ts';
 export type { StopOutcome } from './operations/stop.ts';
 export type { WaitOptions, WaitOutcome } from './operations/wait.ts';

@@ -13,6 +13,7 @@ import type { Entered } from './operations/enter.ts';
 import { requireTask } from './operations/context.ts';
 import type { TaskDiff } from './operations/diff.ts';
 import type { DiscardOutcome } from './operations/discard.ts';
+import type { Initialized, InitRequest } from './operations/init.ts';
 import { readJobs } from './operations/jobs.ts';
 import { countLeftBehind, listTasks, readLastOutput, type TaskView, viewTask } from './operations/inspect.ts';
 import type { TaskDetails } from './operations/show.ts';
@@ -24,6 +25,7 @@ import type { ResumeOutcome, ResumeRequest } from './operations/resume.ts';
 import { signalRun, type SignalRequest } from './operations/signal.ts';
 import type { EventsRequest, LoggedEvent } from './operations/events.ts';
 import { watchTasks } from './operations/watch.ts';
+import type { Settings } from './operations/settings.ts';
 import type { StopOutcome } from './operations/stop.ts';
 import type { WaitOptions, WaitOutcome } from './operations/wait.ts';
 import type { Environment } from './base/environment.ts';
@@ -78,6 +80,10 @@ export type Phasr = {
   readonly page: (feed: (input: Writable) => Promise<void>) => Promise<boolean>;
   /** How many runs may go on at once, for all terminals of the user. */
   readonly jobs: () => number;
+  /** What holds here, from the files as they are now. */
+  readonly settings: () => Promise<Settings>;
+  /** Writes a first `phasr.toml` at the top of the worktree. */
+  readonly init: (request: InitRequest) => Promise<Initialized>;
   /** Takes up what dead processes left; done once by {@link openPhasr}. */
   readonly recover: () => Promise<readonly Recovered[]>;
   readonly close: () => void;
@@ -115,6 +121,26 @@ export async function findMissingRepository({
     if (error.code === 'git-missing') return 'no git';
     return error.code === 'not-a-repository' ? 'no repository' : undefined;
   }
+}
+
+/** The settings in force at a directory, in a repository or not. Throws `settings-invalid`. */
+export async function readSettings({
+  directory,
+  env = definedVariables(process.env),
+}: OpenOptions): Promise<Settings> {
+  const { scopeOf, settingsIn } = await import('./operations/settings.ts');
+  const repository = await findRepositoryIfAny(directory, env);
+  if (repository === undefined) return settingsIn({ env, directory, worktreeRoot: null });
+  return settingsIn(scopeOf({ env, repository, currentTask: taskOf(repository) }));
+}
+
+/** Writes the user's first settings file. Throws `settings-exist`. */
+export async function initUserSettings(
+  { directory, env = definedVariables(process.env) }: OpenOptions,
+  request: InitRequest,
+): Promise<Initialized> {
+  const init = await import('./operations/init.ts');
+  return init.initUserSettings({ env, directory, worktreeRoot: null }, request);
 }
 
 /** The body of a supervisor process: carries a task's run to its end. */
@@ -172,6 +198,8 @@ function verbsOf(context: Context, close: () => void): Phasr {
     countLeftBehind: () => countLeftBehind(context),
     page: async (feed) => (await import('./operations/page.ts')).pageOutput(context, feed),
     jobs: () => readJobs(context),
+    settings: async () => (await import('./operations/settings.ts')).settingsHere(context),
+    init: async (request) => (await import('./operations/init.ts')).initRepositorySettings(context, request),
     recover: () => recover(context),
     close,
   };
@@ -188,6 +216,20 @@ async function openContext({ directory, env = definedVariables(process.env) }: O
   // Launching from inside a task is refused by its git dir; everything else means the repository behind it.
   const repository = inside === undefined ? found : { ...found, commonDir: inside.commonDir };
   return contextOf(repository, { env, currentTask: inside === undefined ? null : asTaskId(inside.taskId) });
+}
+
+async function findRepositoryIfAny(directory: string, env: Environment): Promise<Repository | undefined> {
+  try {
+    return await findRepository(directory, env);
+  } catch (error) {
+    if (error instanceof PhasrError && error.code === 'not-a-repository') return undefined;
+    throw error;
+  }
+}
+
+function taskOf(repository: Repository): TaskId | null {
+  const inside = findTaskWorktree(repository);
+  return inside === undefined ? null : asTaskId(inside.taskId);
 }
 
 /** A background process knows its repository from whoever started it and asks git nothing. */

@@ -1,5 +1,6 @@
 /** What a command of the CLI is: a declaration (help and reference come from it) and a handler that is loaded when it is called. */
 
+import { parseDuration } from '../base/duration.ts';
 import { PhasrError } from '../base/errors.ts';
 import type { Environment } from '../base/environment.ts';
 import { openPhasr, type Phasr } from '../phasr.ts';
@@ -87,15 +88,12 @@ export function wholeNumber(
   );
 }
 
-const UNIT_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, '': 1000 };
-
 /** A duration such as `90s`, `30m`, `2h` (a bare number is seconds), in milliseconds; null when not given. Throws `usage`. */
 export function duration(options: Options, name: string): number | null {
   const value = text(options, name);
   if (value === null) return null;
-  const match = /^(\d{1,7})(s|m|h|)$/.exec(value);
-  const ms = Number(match?.[1]) * (UNIT_MS[match?.[2] ?? ''] ?? Number.NaN);
-  if (ms > 0) return ms;
+  const ms = parseDuration(value);
+  if (ms !== undefined) return ms;
   throw usageError(`--${name} takes a duration, not "${value}"`, `As in: --${name} 30m   (s, m, h)`);
 }
 

@@ -261,5 +261,38 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     examples: [['phasr events --follow --json | jq .type', 'in a script']],
     load: async () => (await import('./commands/events.ts')).events,
   },
+  {
+    name: 'init',
+    group: 'start',
+    arguments: '',
+    summary: 'write a first settings file, with every key explained',
+    details: [
+      'Writes phasr.toml at the top of your worktree, naming the first known agent that is in PATH. Commit it, and everybody who works on the',
+      'repository has the same settings. Without any settings file Phasr works as well.',
+    ].join('\n'),
+    options: [
+      { flags: '--user', description: 'write your own settings, for all your repositories' },
+      { flags: '--force', description: 'replace the file that is there' },
+      JSON_OPTION,
+    ],
+    examples: [
+      ['phasr init', 'phasr.toml, for this repository'],
+      ['phasr init --user', '~/.config/phasr/config.toml, for you'],
+    ],
+    load: async () => (await import('./commands/init.ts')).init,
+  },
+  {
+    name: 'config',
+    group: 'tools',
+    arguments: '',
+    summary: 'show the settings in force and where each comes from',
+    details: [
+      'The settings of the repository (phasr.toml at the top of your worktree) go before your own (~/.config/phasr/config.toml, or the file that',
+      "PHASR_CONFIG names), and these before Phasr's defaults. In a task's worktree only your own hold: an agent does not change your settings.",
+    ].join('\n'),
+    options: [JSON_OPTION],
+    examples: [['phasr config', 'what holds here']],
+    load: async () => (await import('./commands/config.ts')).config,
+  },
   ...TOOL_COMMANDS,
 ];

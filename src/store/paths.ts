@@ -1,6 +1,6 @@
 /** Every path that Phasr owns, in one list. Pure. */
 
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 
 /** Paths inside the repository's common git dir: they die and move with it and are invisible to `git status`. */
@@ -81,6 +81,19 @@ export function userPaths(env: Environment, home: string): UserPaths {
   const configured = env['PHASR_HOME'];
   const root = configured === undefined || configured === '' ? join(home, '.phasr') : configured;
   return { root, places: join(root, 'places.db'), worktrees: join(root, 'worktrees') };
+}
+
+/** The user's settings: `$PHASR_CONFIG`, else `phasr/config.toml` in `$XDG_CONFIG_HOME` or `~/.config`, on macOS too. */
+export function userSettingsPath(env: Environment, home: string): string {
+  const { PHASR_CONFIG: named = '', XDG_CONFIG_HOME: configured = '' } = env;
+  if (named !== '') return named;
+  // The specification has relative ones ignored.
+  return join(isAbsolute(configured) ? configured : join(home, '.config'), 'phasr', 'config.toml');
+}
+
+/** A repository's settings, at the top of one of its worktrees. */
+export function repositorySettingsPath(worktreeRoot: string): string {
+  return join(worktreeRoot, 'phasr.toml');
 }
 
 /** The folder for one repository's worktrees: its name for people, and a hash so that two of the same name differ. */

@@ -1,0 +1,155 @@
+/**
+ * The settings in force: those of the repository over those of the user over what Phasr does by itself, key by key.
+ *
+ * Without a file nothing is loaded and nothing parsed.
+ */
+
+import { dirname, isAbsolute, resolve, sep } from 'node:path';
+import { type FileContent, readForeignFile } from './files.ts';
+import { repositorySettingsPath } from './paths.ts';
+import { faulty } from './settings/document.ts';
+import { invalidFile } from './settings/invalid.ts';
+import type {
+  CustomAgentDeclaration,
+  PermissionName,
+  SettingsFile,
+  SettingsValues,
+} from './settings/values.ts';
+
+export type { CustomAgentDeclaration, SettingsFile } from './settings/values.ts';
+
+/** Where a value comes from. */
+export type Origin = 'default' | 'user' | 'repository';
+
+export type Setting<Value> = { readonly value: Value; readonly origin: Origin };
+
+/** All values that hold, and where each comes from. Null where nothing is set and nothing is the default. */
+export type Settings = {
+  readonly agent: Setting<string | null>;
+  readonly model: Setting<string | null>;
+  readonly permission: Setting<PermissionName>;
+  readonly jobs: Setting<number | null>;
+  readonly timeoutMs: Setting<number | null>;
+  readonly limits: { readonly noProgressMs: Setting<number>; readonly retriesMs: Setting<number> };
+  readonly notify: {
+    readonly bell: Setting<boolean>;
+    readonly desktop: Setting<boolean>;
+    readonly command: Setting<readonly string[] | null>;
+  };
+  readonly open: { readonly editor: Setting<readonly string[] | null> };
+  /** A declaration of the repository takes the place of the user's of the same name as a whole: the one's variables are not the other's. */
+  readonly agents: readonly (CustomAgentDeclaration & { readonly origin: Origin })[];
+  /** The files that were looked for; the later one has the last word. */
+  readonly files: readonly SettingsFile[];
+};
+
+export type SettingsPlaces = {
+  /** The user's file; absolute. */
+  readonly userFile: string;
+  /**
+   * Top of the worktree that the user himself stands in; null in a bare repository, outside any, and in a task's worktree: what an agent
+   * writes has no say before it is merged.
+   */
+  readonly worktreeRoot: string | null;
+  /** To write `~` for it. */
+  readonly home: string;
+};
+
+const MINUTE_MS = 60_000;
+const FILE_BYTES_MAX = 256 * 1024;
+
+/** Reads both files, if they are there. Throws `settings-invalid` for the first that has problems. */
+export async function readSettings(places: SettingsPlaces): Promise<Settings> {
+  const user = await readFile(places.userFile, { origin: 'user', places });
+  const repository =
+    places.worktreeRoot === null
+      ? null
+      : await readFile(repositorySettingsPath(places.worktreeRoot), { origin: 'repository', places });
+  return resolveSettings([user, ...(repository === null ? [] : [repository])]);
+}
+
+type Layer = { readonly file: SettingsFile; readonly values: SettingsValues | null };
+
+async function readFile(
+  path: string,
+  { origin, places }: { readonly origin: SettingsFile['origin']; readonly places: SettingsPlaces },
+): Promise<Layer> {
+  const isUsers = origin === 'user';
+  const ownFile = withTilde(places.userFile, places.home);
+  // People keep their own settings elsewhere and link to them. A link in a repository could name anything.
+  const content: FileContent =
+    path === '/dev/null'
+      ? { kind: 'missing' }
+      : readForeignFile(path, { bytesMax: FILE_BYTES_MAX, followsLinks: isUsers });
+  const file: SettingsFile = { origin, path, exists: content.kind !== 'missing' };
+  if (content.kind === 'missing') return { file, values: null };
+  const parsed =
+    content.kind === 'unusable'
+      ? faulty(content.reason)
+      : (await import('./settings/settings-file.ts')).parseSettingsFile(content.bytes, { origin, ownFile });
+  if ('problems' in parsed) {
+    const label = isUsers ? ownFile : 'phasr.toml';
+    throw invalidFile('settings-invalid', { label, path }, parsed.problems);
+  }
+  return { file, values: placeCommands(parsed.values, dirname(path)) };
+}
+
+/** A path with `~` for the user's home. */
+export function withTilde(path: string, home: string): string {
+  return path.startsWith(home + sep) ? `~${path.slice(home.length)}` : path;
+}
+
+/** A program named by a relative path is meant from where the file is; a name alone is looked for in PATH, later. */
+function placeCommands(values: SettingsValues, directory: string): SettingsValues {
+  const place = (command: readonly string[]): readonly string[] =>
+    command.map((word, index) =>
+      index === 0 && word.includes('/') && !isAbsolute(word) ? resolve(directory, word) : word,
+    );
+  const { notifyCommand, editor, agents } = values;
+  return {
+    ...values,
+    notifyCommand: notifyCommand && place(notifyCommand),
+    editor: editor && place(editor),
+    agents: agents.map((agent) => ({
+      ...agent,
+      command: place(agent.command),
+      resume: agent.resume && place(agent.resume),
+    })),
+  };
+}
+
+function resolveSettings(layers: readonly Layer[]): Settings {
+  const pick = <Value>(
+    read: (values: SettingsValues) => Value | undefined,
+    fallback: NoInfer<Value>,
+  ): Setting<Value> => {
+    let picked: Setting<Value> = { value: fallback, origin: 'default' };
+    for (const { file, values } of layers) {
+      const value = values === null ? undefined : read(values);
+      if (value !== undefined) picked = { value, origin: file.origin };
+    }
+    return picked;
+  };
+  const agents = new Map<string, Settings['agents'][number]>();
+  for (const { file, values } of layers)
+    for (const agent of values?.agents ?? []) agents.set(agent.name, { ...agent, origin: file.origin });
+  return {
+    agent: pick<string | null>(({ agent }) => agent, null),
+    model: pick<string | null>(({ model }) => model, null),
+    permission: pick<PermissionName>(({ permission }) => permission, 'edit'),
+    jobs: pick<number | null>(({ jobs }) => jobs, null),
+    timeoutMs: pick<number | null>(({ timeoutMs }) => timeoutMs, null),
+    limits: {
+      noProgressMs: pick(({ noProgressMs }) => noProgressMs, 15 * MINUTE_MS),
+      retriesMs: pick(({ retriesMs }) => retriesMs, 5 * MINUTE_MS),
+    },
+    notify: {
+      bell: pick(({ bell }) => bell, true),
+      desktop: pick(({ desktop }) => desktop, false),
+      command: pick<readonly string[] | null>(({ notifyCommand }) => notifyCommand, null),
+    },
+    open: { editor: pick<readonly string[] | null>(({ editor }) => editor, null) },
+    agents: [...agents.values()],
+    files: layers.map(({ file }) => file),
+  };
+}

@@ -1,0 +1,56 @@
+/** The settings file that `phasr init` writes: every key, explained, with its default. */
+
+import type { SettingsFile } from './values.ts';
+
+/** What a new file is made for. `agent` is the one to take when none is named; null when none was found. */
+export type TemplateRequest = { readonly origin: SettingsFile['origin']; readonly agent: string | null };
+
+/** The text of a new settings file. It says the agent; everything else in it is a comment. */
+export function renderSettingsTemplate({ origin, agent }: TemplateRequest): string {
+  const isUsers = origin === 'user';
+  const parts = [
+    isUsers
+      ? "# Phasr's settings for all your repositories. A repository's own phasr.toml goes before them."
+      : "# Phasr's settings for this repository. They go before each person's own: phasr config shows what holds.",
+    '# Lines that begin with # are comments: they show the defaults, or an example.',
+    '',
+    '# The agent of: phasr run "what to do"   (phasr agents shows which there are)',
+    agent === null ? '# agent = "claude"' : `agent = "${agent}"`,
+    '',
+    '# Its model, in its own words; left away it is the choice of the agent.',
+    '# model = "opus"',
+    '',
+    '# What it may do without asking: "edit" files and run commands in its worktree, "ask" for everything of note,',
+    '# "plan" and change nothing, "yolo" for everything.',
+    '# permission = "edit"',
+    '',
+    '# Stop a run after this time (s, m, h). There is no limit by default.',
+    '# timeout = "2h"',
+    '',
+    ...(isUsers
+      ? [
+          '# How many tasks may run at once, in all your terminals. By default as many as the memory allows, up to five.',
+          '# jobs = 4',
+          '',
+        ]
+      : []),
+    '[limits]',
+    '# How long an agent may go without any progress.',
+    '# no_progress = "15m"',
+    '# How long it may go on asking its model in vain.',
+    '# retries = "5m"',
+    '',
+    '[notify]',
+    "# Ring the terminal's bell when a task wants you.",
+    '# bell = true',
+    '# Show a notification on the desktop.',
+    '# desktop = false',
+    ...(isUsers ? ['# Start a program of yours.', '# command = ["notify-me", "phasr"]'] : []),
+    '',
+    ...(isUsers ? ['[open]', '# What opens a worktree.', '# editor = ["code", "-n"]', ''] : []),
+    '# An agent of your own, for: phasr run --agent mine "what to do"',
+    '# [agents.mine]',
+    '# command = ["./my-agent.sh", "{prompt}"]',
+  ];
+  return `${parts.join('\n')}\n`;
+}
