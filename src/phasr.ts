@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { systemClock } from './base/clock.ts';
 import { PhasrError } from './base/errors.ts';
 import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
-import { findAgents, type FoundAgent } from './operations/agents.ts';
+import { agentsOf, findAgents, type FoundAgent } from './operations/agents.ts';
 import type { Context } from './operations/context.ts';
 import type { Entered } from './operations/enter.ts';
 import { requireTask } from './operations/context.ts';
@@ -26,6 +26,7 @@ import { signalRun, type SignalRequest } from './operations/signal.ts';
 import type { EventsRequest, LoggedEvent } from './operations/events.ts';
 import { watchTasks } from './operations/watch.ts';
 import type { Settings } from './operations/settings.ts';
+import type { TaskFileSource, TaskFromFile } from './operations/task-file.ts';
 import type { StopOutcome } from './operations/stop.ts';
 import type { WaitOptions, WaitOutcome } from './operations/wait.ts';
 import type { Environment } from './base/environment.ts';
@@ -100,9 +101,9 @@ export async function openPhasr(options: OpenOptions): Promise<Phasr> {
 export { PERMISSIONS } from './operations/agent-choice.ts';
 export { findTerminal } from './operations/watch.ts';
 
-/** Known agent programs, and where this machine has them. */
-export function listAgents(env: Environment = definedVariables(process.env)): readonly FoundAgent[] {
-  return findAgents(env);
+/** Phasr's agents and those of the settings at a directory, and where this machine has them. Throws `settings-invalid`. */
+export async function listAgents(options: OpenOptions): Promise<readonly FoundAgent[]> {
+  return findAgents(options.env ?? definedVariables(process.env), agentsOf(await readSettings(options)));
 }
 
 export { chooseEditor } from './operations/editor.ts';
@@ -132,6 +133,11 @@ export async function readSettings({
   const repository = await findRepositoryIfAny(directory, env);
   if (repository === undefined) return settingsIn({ env, directory, worktreeRoot: null });
   return settingsIn(scopeOf({ env, repository, currentTask: taskOf(repository) }));
+}
+
+/** The tasks of a file for `launch`. Throws `task-file-invalid` with every mistake and its place. */
+export async function readTaskFile(source: TaskFileSource): Promise<readonly TaskFromFile[]> {
+  return (await import('./operations/task-file.ts')).readTaskFile(source);
 }
 
 /** Writes the user's first settings file. Throws `settings-exist`. */

@@ -150,7 +150,7 @@ test('config shows each value and where it comes from, without the variables of 
     ['limits.no_progress', 'default', '15m'],
     ['limits.retries', 'repository', '1m 30s'],
     ['notify.bell', 'default', 'true'],
-    ['notify.desktop', 'default', 'false'],
+    ['notify.desktop', 'default', 'true'],
     ['notify.command', 'default', 'not set'],
     ['open.editor', 'user', '["code","-n"]'],
     ['agents.mine', 'repository', `["${world.repo}/mine.sh"]`],

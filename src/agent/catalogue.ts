@@ -16,7 +16,7 @@ import { qwen } from './qwen.ts';
 export const AGENTS: readonly Agent[] = [claude, codex, gemini, opencode, copilot, qwen, pi, cline, aider];
 
 /** The agent that people call so; undefined when there is none. */
-export function findAgentNamed(name: string): Agent | undefined {
+function findAgentNamed(name: string): Agent | undefined {
   return AGENTS.find((agent) => agent.name === name);
 }
 

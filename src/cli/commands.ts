@@ -11,6 +11,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     arguments: '[prompt...]',
     summary: 'launch one task for each prompt, all at once',
     details: [
+      'Prompts are arguments, or - for what is on standard input, or those of a file (docs/task-files.md).',
       'Each task gets a worktree of its own, outside the repository, on a branch phasr/task-<id>-<slug> cut from the base. The agent is any',
       'command after --. It finds the prompt in the variable PHASR_PROMPT, in the file named by PHASR_PROMPT_FILE, and in place of {prompt}',
       'in its arguments. What it leaves is committed to the branch, for you to look at: nothing reaches your own files before `phasr merge`.',
@@ -23,6 +24,15 @@ export const COMMANDS: readonly CommandDeclaration[] = [
         description: 'a prompt, also one that begins with a dash',
         isRepeatable: true,
       },
+      {
+        flags: '-F, --file <path>',
+        description: 'the tasks of a YAML, TOML or JSON file; - for standard input',
+      },
+      {
+        flags: '--format <name>',
+        description: 'of that file: yaml, toml or json (default: by name or content)',
+      },
+      { flags: '--lines', description: 'with - as prompt: each line of standard input is one' },
       { flags: '-a, --agent <name>', description: 'a known agent, instead of a command; see: phasr agents' },
       { flags: '-m, --model <name>', description: 'its model, as the agent names it' },
       { flags: '--ask', description: 'the agent keeps its own rules; what it would ask about is refused' },

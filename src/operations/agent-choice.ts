@@ -3,21 +3,22 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { type Agent, type Permission, PERMISSIONS } from '../agent/agent.ts';
-import { AGENTS, findAgentNamed } from '../agent/catalogue.ts';
 import { PhasrError } from '../base/errors.ts';
 import { renderVisible } from '../base/text.ts';
 import type { RunLimits, RunRequest } from '../task/event.ts';
+import { agentsOf } from './agents.ts';
 import type { Context } from './context.ts';
+import type { Settings } from './settings.ts';
 
 export { PERMISSIONS, type Permission } from '../agent/agent.ts';
 
 export type AgentChoice =
   /** Program and arguments; `{prompt}` inside an argument stands for the prompt. */
   | { readonly kind: 'command'; readonly command: readonly string[] }
-  /** Null permission: `edit`, or what the settings say. */
+  /** Null: what the settings say; without them no agent, its own model, and `edit`. */
   | {
       readonly kind: 'agent';
-      readonly name: string;
+      readonly name: string | null;
       readonly model: string | null;
       readonly permission: Permission | null;
     };
@@ -36,20 +37,22 @@ export type ResolvedAgent = {
 
 /** A command of the person's own may be silent for as long as it likes. */
 const NO_LIMITS: RunLimits = { noProgressMs: null, retriesMs: null };
-/** An agent that streams what it does and has said nothing for so long has come to a halt. */
-const STREAM_LIMITS: RunLimits = { noProgressMs: 30 * 60_000, retriesMs: 5 * 60_000 };
 
 /** Stands for the prompt in a recorded command; see `commandWithPrompt`. */
 const PROMPT = '{prompt}';
 
 /** Resolves each draft's agent. Throws `agent-missing`, `agent-not-found`, `usage`. */
-export async function resolveAgents(
+export function resolveAgents(
   context: Context,
   drafts: readonly { readonly agent: AgentChoice }[],
-): Promise<readonly ResolvedAgent[]> {
-  return drafts.map(({ agent }) =>
-    agent.kind === 'command' ? resolveCommand(context, agent.command) : resolveAgent(context, agent),
-  );
+  settings: Settings,
+): readonly ResolvedAgent[] {
+  return drafts.map(({ agent }) => {
+    if (agent.kind === 'command') return resolveCommand(context, agent.command);
+    const name = agent.name ?? settings.agent.value;
+    if (name === null) throw agentMissing();
+    return resolveAgent(context, { ...agent, name }, settings);
+  });
 }
 
 function resolveCommand(context: Context, words: readonly string[]): ResolvedAgent {
@@ -64,9 +67,17 @@ function resolveCommand(context: Context, words: readonly string[]): ResolvedAge
 export function resolveAgent(
   context: Context,
   choice: { readonly name: string; readonly model: string | null; readonly permission: Permission | null },
+  settings: Settings,
 ): ResolvedAgent {
-  const agent = requireAgent(choice.name);
-  const permission = requirePermission(agent, choice.permission);
+  const agent = requireAgent(choice.name, settings);
+  const permission = choosePermission(agent, choice.permission, settings);
+  // A model in the settings is one of the agent in the settings.
+  const isUsual = choice.name === settings.agent.value;
+  const model = choice.model ?? (isUsual ? settings.model.value : null);
+  const limits =
+    agent.reads === 'text'
+      ? NO_LIMITS
+      : { noProgressMs: settings.limits.noProgressMs.value, retriesMs: settings.limits.retriesMs.value };
   const program = findProgram(context, agent.program);
   if (program === undefined) {
     throw new PhasrError('agent-not-found', `${agent.title} is not installed: there is no ${agent.program}`, {
@@ -75,19 +86,18 @@ export function resolveAgent(
   }
   const isRoot = process.getuid?.() === 0;
   const make = (where: { readonly worktreePath: string; readonly session: string | null }): AgentPart => {
-    const made = agent.command({ prompt: PROMPT, model: choice.model, permission, isRoot, ...where });
-    const { name, title } = agent;
+    const made = agent.command({ prompt: PROMPT, model, permission, isRoot, ...where });
+    const { name, title, reads } = agent;
     const { stdin, env } = made;
-    const { model } = choice;
     return {
       command: [program, ...made.args],
-      agent: { name, title, reads: agent.reads, model, permission, session: where.session, stdin, env },
-      limits: agent.reads === 'text' ? NO_LIMITS : STREAM_LIMITS,
+      agent: { name, title, reads, model, permission, session: where.session, stdin, env },
+      limits,
     };
   };
   const { args } = agent.command({
     prompt: PROMPT,
-    model: choice.model,
+    model,
     permission,
     isRoot,
     session: null,
@@ -97,20 +107,28 @@ export function resolveAgent(
 }
 
 /** Throws `agent-not-found`. */
-export function requireAgent(name: string): Agent {
-  const agent = findAgentNamed(name);
+export function requireAgent(name: string, settings: Settings): Agent {
+  const agents = agentsOf(settings);
+  const agent = agents.find((candidate) => candidate.name === name);
   if (agent !== undefined) return agent;
   throw new PhasrError('agent-not-found', `there is no agent ${renderVisible(name)}`, {
-    hint: `Known ones: ${AGENTS.map((known) => known.name).join(', ')}. Any other program goes after --.`,
+    hint: `Known ones: ${agents.map((known) => known.name).join(', ')}. Any other program goes after --.`,
   });
 }
 
-function requirePermission(agent: Agent, wanted: Permission | null): Permission {
-  const permission = wanted ?? 'edit';
-  if (agent.permissions.includes(permission)) return permission;
-  const known = PERMISSIONS.filter((name) => agent.permissions.includes(name));
-  throw new PhasrError('usage', `${agent.title} cannot be run with --permission ${permission}`, {
-    hint: `It knows: ${known.join(', ')}`,
+/** What is asked for must be known to the agent; what the settings prefer holds where it is. */
+function choosePermission(agent: Agent, asked: Permission | null, settings: Settings): Permission {
+  const has = (permission: Permission): boolean => agent.permissions.includes(permission);
+  if (asked === null) return has(settings.permission.value) ? settings.permission.value : 'edit';
+  if (has(asked)) return asked;
+  throw new PhasrError('usage', `${agent.title} cannot be run with --${asked}`, {
+    hint: `It knows: ${PERMISSIONS.filter(has).join(', ')}`,
+  });
+}
+
+function agentMissing(): PhasrError {
+  return new PhasrError('agent-missing', 'no agent was given', {
+    hint: 'Name one (--agent claude), or put a command after --, as in: phasr run "fix the typo" -- ./my-agent.sh   (see: phasr agents)',
   });
 }
 
@@ -120,11 +138,7 @@ function requirePermission(agent: Agent, wanted: Permission | null): Permission 
  */
 function resolveProgram(context: Context, command: readonly string[]): readonly string[] {
   const [program, ...args] = command;
-  if (program === undefined || program === '') {
-    throw new PhasrError('agent-missing', 'no agent was given', {
-      hint: 'Name one (--agent claude), or put a command after --, as in: phasr run "fix the typo" -- ./my-agent.sh   (see: phasr agents)',
-    });
-  }
+  if (program === undefined || program === '') throw agentMissing();
   const found = findProgram(context, program);
   if (found !== undefined) return [found, ...args];
   const exists = candidates(context, program).find(

@@ -1,15 +1,41 @@
-/** Which known agent programs this machine has. */
+/** Which agents people can name here, and which of them this machine has. */
 
-import { KNOWN_AGENTS, type KnownAgent } from '../agent/known.ts';
+import type { Agent, Permission } from '../agent/agent.ts';
+import { AGENTS } from '../agent/catalogue.ts';
+import { makeCustomAgent } from '../agent/custom.ts';
 import type { Environment } from '../base/environment.ts';
 import { findProgram } from '../process/find.ts';
+import type { Settings } from './settings.ts';
 
-export type FoundAgent = KnownAgent & {
+export type FoundAgent = {
+  readonly name: string;
+  readonly title: string;
+  readonly program: string;
+  readonly install: string;
+  readonly permissions: readonly Permission[];
+  readonly permissionNote: string | null;
+  readonly canResume: boolean;
   /** Null when it is not in PATH. */
   readonly path: string | null;
 };
 
-/** Looks for each known agent in PATH. Starts none of them. */
-export function findAgents(env: Environment): readonly FoundAgent[] {
-  return KNOWN_AGENTS.map((agent) => ({ ...agent, path: findProgram(agent.program, env, '/') ?? null }));
+/** Looks for each agent in PATH. Starts none of them. */
+export function findAgents(env: Environment, agents: readonly Agent[] = AGENTS): readonly FoundAgent[] {
+  return agents.map(({ name, title, program, install, permissions, permissionNote, canResume }) => ({
+    name,
+    title,
+    program,
+    install,
+    permissions,
+    permissionNote,
+    canResume,
+    path: findProgram(program, env, '/') ?? null,
+  }));
+}
+
+/** Phasr's own agents, and those of the settings, which go before an own one of the same name. */
+export function agentsOf({ agents }: Pick<Settings, 'agents'>): readonly Agent[] {
+  const declared = agents.map(makeCustomAgent);
+  const names = new Set(declared.map(({ name }) => name));
+  return [...declared, ...AGENTS.filter(({ name }) => !names.has(name))];
 }

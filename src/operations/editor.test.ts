@@ -25,9 +25,9 @@ test('the most explicit wish wins: --editor, PHASR_EDITOR, the setting, VISUAL, 
   const env = { ...having('code'), PHASR_EDITOR: 'one', VISUAL: 'two', EDITOR: 'three' };
   const from = (wishes: Parameters<typeof chooseEditor>[1], variables: Environment): string =>
     chooseEditor(variables, wishes).from;
-  expect(from({ ...TERMINAL, asked: 'zero', configured: 'set' }, env)).toBe('--editor');
-  expect(from({ ...TERMINAL, configured: 'set' }, env)).toBe('PHASR_EDITOR');
-  expect(from({ ...TERMINAL, configured: 'set' }, { ...env, PHASR_EDITOR: '' })).toBe('settings');
+  expect(from({ ...TERMINAL, asked: 'zero', configured: ['set'] }, env)).toBe('--editor');
+  expect(from({ ...TERMINAL, configured: ['set'] }, env)).toBe('PHASR_EDITOR');
+  expect(from({ ...TERMINAL, configured: ['set'] }, { ...env, PHASR_EDITOR: '' })).toBe('settings');
   expect(from(TERMINAL, { ...env, PHASR_EDITOR: '' })).toBe('VISUAL');
   expect(from(TERMINAL, { ...env, PHASR_EDITOR: '', VISUAL: ' ' })).toBe('EDITOR');
   expect(from(TERMINAL, having('code'))).toBe('found');

@@ -18,8 +18,8 @@ export type Editor = {
 export type EditorWishes = {
   /** `--editor`. */
   readonly asked?: string | null;
-  /** The setting, as one line. */
-  readonly configured: string | null;
+  /** The setting: program and arguments. */
+  readonly configured: readonly string[] | null;
   /** Whether the person has a terminal that an editor could run on. */
   readonly hasTerminal: boolean;
   /** Where the person stands: relative paths of programs are meant from there. */
@@ -57,13 +57,13 @@ export const LOOKED_FOR: readonly string[] = [
  * Throws `usage` for a line with an open quote or an editor that needs a terminal where none is, `program-missing` when there is none.
  */
 export function chooseEditor(env: Environment, wishes: EditorWishes): Editor {
-  const explicit: readonly (readonly [string, string | null | undefined])[] = [
+  const explicit: readonly (readonly [string, string | readonly string[] | null | undefined])[] = [
     ['--editor', wishes.asked],
     ['PHASR_EDITOR', env['PHASR_EDITOR']],
     ['settings', wishes.configured],
   ];
   for (const [from, line] of explicit) {
-    if (line === undefined || line === null || line.trim() === '') continue;
+    if (line === undefined || line === null || line.length === 0 || isBlank(line)) continue;
     const editor = parseEditor(from, line, wishes);
     if (editor.kind === 'window' || wishes.hasTerminal) return editor;
     throw new PhasrError('usage', `${basename(editor.command[0] ?? '')} (${from}) needs a terminal`, {
@@ -85,11 +85,19 @@ export function chooseEditor(env: Environment, wishes: EditorWishes): Editor {
   });
 }
 
-function parseEditor(from: string, line: string, { hasTerminal, directory }: EditorWishes): Editor {
-  const words = splitWords(line);
+function isBlank(line: string | readonly string[]): boolean {
+  return typeof line === 'string' && line.trim() === '';
+}
+
+function parseEditor(
+  from: string,
+  line: string | readonly string[],
+  { hasTerminal, directory }: EditorWishes,
+): Editor {
+  const words = typeof line === 'string' ? splitWords(line) : line;
   const [program, ...args] = words ?? [];
   if (program === undefined || program === '') {
-    throw new PhasrError('usage', `${from} is no command line: ${line}`, {
+    throw new PhasrError('usage', `${from} is no command line: ${String(line)}`, {
       hint: 'A program and its arguments, as in: --editor "code --new-window"',
     });
   }

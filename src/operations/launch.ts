@@ -36,6 +36,7 @@ import { keeperOf, latestRun, type Task } from '../task/task.ts';
 import { type AgentChoice, isExecutableFile, resolveAgents } from './agent-choice.ts';
 import { type Context, MAIN_WORKTREE_FACT, recordFacts, userRepository } from './context.ts';
 import { startWaiting } from './dispatch.ts';
+import { settingsHere } from './settings.ts';
 
 /** One task to be. */
 export type TaskDraft = {
@@ -82,7 +83,8 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
   requireOutsideTasks(context);
   const place = userRepository(context);
   requireCount(drafts);
-  const agents = await resolveAgents(context, drafts);
+  const settings = await settingsHere(context);
+  const agents = resolveAgents(context, drafts, settings);
   for (const [index, draft] of drafts.entries()) requirePrompt(draft, agents[index]?.programArgs ?? []);
   const [bases, names, , checkedGit] = await Promise.all([
     resolveBases(context, drafts),
@@ -92,7 +94,8 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
   ]);
   requireFreeNamespace(names);
   const carried = await captureFor(context, drafts, bases);
-  if (jobs !== null) context.places().writeJobs(jobs);
+  const jobsNow = jobs ?? settings.jobs.value;
+  if (jobsNow !== null) context.places().writeJobs(jobsNow);
 
   const worktrees = await worktreesDirectory(context.user, context.repository.commonDir);
   const titles = drafts.map(({ prompt, title }) =>
@@ -120,7 +123,7 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
         run: 1,
         prompt: draft.prompt,
         ...agent.forWorktree({ worktreePath, session: null }),
-        timeoutMs: draft.timeoutMs,
+        timeoutMs: draft.timeoutMs ?? settings.timeoutMs.value,
       },
     ];
   });

@@ -6,6 +6,7 @@
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
+import { PhasrError } from '../base/errors.ts';
 import { runToEnd } from '../process/spawn.ts';
 import { readPlainText } from '../store/files.ts';
 import { runPaths } from '../store/paths.ts';
@@ -14,6 +15,7 @@ import { describeState, type StateName } from '../task/state.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { isExecutableFile } from './agent-choice.ts';
 import { type Context, isHolderAlive } from './context.ts';
+import { settingsIn } from './settings.ts';
 
 type NotifyWays = {
   readonly bell: boolean;
@@ -29,9 +31,9 @@ const WORTH_TELLING: ReadonlySet<StateName> = new Set(['waiting', 'done', 'faile
 
 /** Tells of the task's present state, if it is one that the person wants to know of. Never throws: a bell that does not ring loses nothing. */
 export async function notify(context: Context, task: Task): Promise<void> {
-  const ways = readWays();
   const state = describeState(task, 'not asked', context.clock.nowMs());
   if (!WORTH_TELLING.has(state.name) || (await isWatched(context, task))) return;
+  const ways = await readWays(context);
   const title = `task ${task.id} ${state.name}`;
   const body = `${task.title}: ${state.evidence}`;
   if (ways.bell) ringBell(readPlainText(runPaths(context.paths, task.id, latestRun(task).run).terminal));
@@ -55,8 +57,16 @@ export async function notify(context: Context, task: Task): Promise<void> {
   );
 }
 
-function readWays(): NotifyWays {
-  return { bell: true, desktop: true, command: [] };
+/** The person's own settings alone: a repository has no say in what runs on his machine. Settings that cannot be read silence nobody. */
+async function readWays(context: Context): Promise<NotifyWays> {
+  try {
+    const { env } = context;
+    const { notify: ways } = await settingsIn({ env, directory: '/', worktreeRoot: null });
+    return { bell: ways.bell.value, desktop: ways.desktop.value, command: ways.command.value ?? [] };
+  } catch (error) {
+    if (!(error instanceof PhasrError)) throw error;
+    return { bell: true, desktop: true, command: [] };
+  }
 }
 
 async function isWatched(context: Context, task: Task): Promise<boolean> {

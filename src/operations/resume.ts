@@ -7,6 +7,7 @@ import type { TaskId } from '../task/names.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Context, isRefusal, record } from './context.ts';
 import { startWaiting } from './dispatch.ts';
+import { type Settings, settingsHere } from './settings.ts';
 import { type AgentPart, requireAgent, resolveAgent } from './agent-choice.ts';
 import { enqueueRun, requirePrompt } from './launch.ts';
 
@@ -28,12 +29,13 @@ export async function resumeTask(
   id: TaskId,
   request: ResumeRequest,
 ): Promise<ResumeOutcome> {
+  const settings = await settingsHere(context);
   const recorded = record(context, id, (task) => {
     const refusal = findRefusal(task, 'resume') ?? missingWorktree(task);
     if (refusal !== undefined) return refusal;
     const last = latestRun(task);
     const prompt = request.prompt ?? last.prompt;
-    const part = nextAgent(context, task, request);
+    const part = nextAgent(context, task, { ...request, settings });
     requirePrompt({ prompt, title: null }, part.command.slice(1));
     const timeoutMs = request.timeoutMs ?? last.timeoutMs;
     return [{ type: 'run.requested', run: last.run + 1, prompt, ...part, timeoutMs }];
@@ -56,14 +58,18 @@ function missingWorktree(task: Task): Refusal | undefined {
  * The agent of the run before. A known one goes on with its session, in the very worktree that the session was made in, if it has named one and
  * can go on without a terminal; else it begins anew there.
  */
-function nextAgent(context: Context, task: Task, { session: mode }: ResumeRequest): AgentPart {
+function nextAgent(
+  context: Context,
+  task: Task,
+  { session: mode, settings }: ResumeRequest & { readonly settings: Settings },
+): AgentPart {
   const { command, agent, limits } = latestRun(task);
   if (agent === null) return { command, agent, limits };
-  const known = requireAgent(agent.name);
+  const known = requireAgent(agent.name, settings);
   const session = mode === 'new' || !known.canResume ? null : lastSession(task, agent.name);
   const permission = PERMISSIONS.find((name) => name === agent.permission) ?? null;
   const { name, model } = agent;
-  return resolveAgent(context, { name, model, permission }).forWorktree({
+  return resolveAgent(context, { name, model, permission }, settings).forWorktree({
     worktreePath: task.worktreePath,
     session,
   });

@@ -8,8 +8,6 @@ import { parseTaskId } from '../task/names.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import type { Context } from './context.ts';
 
-export { type SignalKind } from '../store/signals.ts';
-
 export type SignalRequest = { readonly kind: SignalKind; readonly message: string };
 
 /**

@@ -145,7 +145,7 @@ function resolveSettings(layers: readonly Layer[]): Settings {
     },
     notify: {
       bell: pick(({ bell }) => bell, true),
-      desktop: pick(({ desktop }) => desktop, false),
+      desktop: pick(({ desktop }) => desktop, true),
       command: pick<readonly string[] | null>(({ notifyCommand }) => notifyCommand, null),
     },
     open: { editor: pick<readonly string[] | null>(({ editor }) => editor, null) },

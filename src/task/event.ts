@@ -12,7 +12,7 @@ export type MergeStrategy = 'merge' | 'squash' | 'rebase';
 export type Changes = { readonly files: number; readonly insertions: number; readonly deletions: number };
 
 /** A known agent as a run has it; everything that its start needs besides the command, and how its output reads. */
-export type RunAgent = {
+type RunAgent = {
   readonly name: string;
   readonly title: string;
   /** The dialect of its output; `text` when it has none. */

@@ -4,8 +4,8 @@ import { listAgents } from '../../phasr.ts';
 import { flag, type Handler } from '../command.ts';
 import { renderTable } from '../output.ts';
 
-export const agents: Handler = async ({ env, options, output }) => {
-  const found = listAgents(env);
+export const agents: Handler = async ({ env, directory, options, output }) => {
+  const found = await listAgents({ env, directory });
   if (flag(options, 'json')) {
     output.json({ agents: found });
     return 0;
@@ -15,16 +15,17 @@ export const agents: Handler = async ({ env, options, output }) => {
   const width = output.isTerminal ? output.width() : null;
   if (here.length > 0) {
     output.line(output.color.bold('here'));
-    const rows = here.map(({ name, program, args }) => [
-      `  ${name}`,
-      `phasr run "…" -- ${[program, ...args].join(' ')}`,
+    const rows = here.map(({ name, title, permissionNote }) => [
+      `  ${title}`,
+      `phasr run "…" --agent ${name}`,
+      permissionNote ?? '',
     ]);
     for (const line of renderTable(rows, { width })) output.line(line);
   }
   if (missing.length > 0) {
     output.line(output.color.bold('not found in PATH'));
     for (const line of renderTable(
-      missing.map(({ name, install }) => [`  ${name}`, install]),
+      missing.map(({ title, name, install }) => [`  ${title}`, name, install]),
       { width },
     ))
       output.line(line);

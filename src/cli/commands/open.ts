@@ -15,11 +15,12 @@ export const open: Handler = (invocation) =>
       throw usageError('--shell and --editor exclude each other', 'phasr open --help');
     const entered = await phasr.enter(parseTask(args, phasr.currentTask));
     const isJson = flag(options, 'json');
+    const configured = (await phasr.settings()).open.editor.value;
     const hasTerminal = process.stdin.isTTY && output.isTerminal;
     const chosen: Editor = wantsShell
       ? { command: [env['SHELL'] || '/bin/sh'], kind: 'terminal', from: 'SHELL' }
       : // A script that asks is told what a person would get.
-        chooseEditor(env, { asked, configured: null, hasTerminal: hasTerminal || isJson, directory });
+        chooseEditor(env, { asked, configured, hasTerminal: hasTerminal || isJson, directory });
     const command = wantsShell ? chosen.command : [...chosen.command, entered.path];
     if (isJson) {
       output.json({

@@ -1,21 +1,10 @@
 /** `phasr run`: launches tasks and watches them. */
 
 import { renderCount } from '../../base/text.ts';
-import { findTerminal, PERMISSIONS, type Phasr } from '../../phasr.ts';
-import type { AgentChoice, Permission } from '../../operations/agent-choice.ts';
-import type { Launched, TaskDraft } from '../../operations/launch.ts';
-import {
-  duration,
-  flag,
-  type Handler,
-  type Invocation,
-  type Options,
-  text,
-  texts,
-  usageError,
-  wholeNumber,
-  withPhasr,
-} from '../command.ts';
+import type { Launched } from '../../operations/launch.ts';
+import { findTerminal, type Phasr } from '../../phasr.ts';
+import { flag, type Handler, type Invocation, wholeNumber, withPhasr } from '../command.ts';
+import { readDrafts } from '../drafts.ts';
 import { taskJson } from '../json.ts';
 import { renderBase } from '../render.ts';
 import { watchTasks } from '../watch.ts';
@@ -25,7 +14,7 @@ const JOBS_MAX = 1000;
 export const run: Handler = async (invocation) => {
   const { options, output } = invocation;
   const request = {
-    drafts: readDrafts(invocation),
+    drafts: await readDrafts(invocation),
     jobs: wholeNumber(options, 'jobs', { min: 1, max: JOBS_MAX }),
     terminal: findTerminal(),
   };
@@ -50,56 +39,6 @@ export const run: Handler = async (invocation) => {
     );
   });
 };
-
-function readDrafts(invocation: Invocation): readonly TaskDraft[] {
-  const { args, options } = invocation;
-  const prompts = [...args, ...texts(options, 'prompt')];
-  const titles = texts(options, 'title');
-  if (titles.length > prompts.length) {
-    throw usageError(
-      `${renderCount(titles.length, 'title')} for ${renderCount(prompts.length, 'prompt')}`,
-      'Give at most one --title for each prompt.',
-    );
-  }
-  const shared = {
-    agent: readAgent(invocation),
-    base: text(options, 'base'),
-    target: null,
-    timeoutMs: duration(options, 'timeout'),
-    withChanges: flag(options, 'withChanges'),
-    env: {},
-  };
-  return prompts.map((prompt, index) => ({ prompt, title: titles[index] ?? null, ...shared }));
-}
-
-/** A command after `--`, or a known agent by its name. */
-function readAgent({ options, rest }: Invocation): AgentChoice {
-  const name = text(options, 'agent');
-  const model = text(options, 'model');
-  const permission = readPermission(options);
-  if (name === null) {
-    if (model !== null || permission !== null) {
-      throw usageError(
-        '--model and permissions are for known agents; a command after -- has its own options',
-        'As in: phasr run "fix the typo" --agent claude --model sonnet',
-      );
-    }
-    return { kind: 'command', command: rest ?? [] };
-  }
-  if (rest !== null)
-    throw usageError('give --agent or a command after --, not both', 'phasr agents shows the known ones.');
-  return { kind: 'agent', name, model, permission };
-}
-
-function readPermission(options: Options): Permission | null {
-  const given = PERMISSIONS.filter((permission) => flag(options, permission));
-  if (given.length > 1)
-    throw usageError(
-      `${given.map((permission) => `--${permission}`).join(' and ')} exclude each other`,
-      'Give one.',
-    );
-  return given[0] ?? null;
-}
 
 function printDetached({ output }: Invocation, { tasks }: Launched): number {
   for (const task of tasks) output.line(`task ${task.id}  ${task.branch}`);

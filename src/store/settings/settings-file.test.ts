@@ -60,7 +60,7 @@ test('without files everything is the default', async () => {
     },
     notify: {
       bell: { value: true, origin: 'default' },
-      desktop: { value: false, origin: 'default' },
+      desktop: { value: true, origin: 'default' },
       command: { value: null, origin: 'default' },
     },
     open: { editor: { value: null, origin: 'default' } },
@@ -78,7 +78,7 @@ test("the repository's settings go before the user's, key by key, and each says 
       'agent = "codex"\nmodel = "small"\njobs = 4\npermission = "ask"\n[limits]\nno_progress = "1m"\nretries = "2m"',
       '[notify]\nbell = false\ncommand = ["./notify.sh", "x"]\n[open]\neditor = ["code", "-n"]\n[agents.mine]\ncommand = ["mine"]',
     ].join('\n'),
-    repository: 'agent = "claude"\ntimeout = "90"\nlimits.retries = "3h"\n[notify]\ndesktop = true',
+    repository: 'agent = "claude"\ntimeout = "90"\nlimits.retries = "3h"\n[notify]\ndesktop = false',
   });
   expect(settings).toMatchObject({
     agent: { value: 'claude', origin: 'repository' },
@@ -92,7 +92,7 @@ test("the repository's settings go before the user's, key by key, and each says 
     },
     notify: {
       bell: { value: false, origin: 'user' },
-      desktop: { value: true, origin: 'repository' },
+      desktop: { value: false, origin: 'repository' },
       command: { origin: 'user' },
     },
     open: { editor: { value: ['code', '-n'], origin: 'user' } },

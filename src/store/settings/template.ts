@@ -44,7 +44,7 @@ export function renderSettingsTemplate({ origin, agent }: TemplateRequest): stri
     "# Ring the terminal's bell when a task wants you.",
     '# bell = true',
     '# Show a notification on the desktop.',
-    '# desktop = false',
+    '# desktop = true',
     ...(isUsers ? ['# Start a program of yours.', '# command = ["notify-me", "phasr"]'] : []),
     '',
     ...(isUsers ? ['[open]', '# What opens a worktree.', '# editor = ["code", "-n"]', ''] : []),

@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { makeCustomAgent } from './custom.ts';
+
+const DECLARED = {
+  name: 'mine',
+  command: ['./mine', '--fast', '--model={model}', '{prompt}'],
+  prompt: 'argument',
+  reads: 'claude',
+  resume: ['./mine', 'again', '{session}', '{prompt}'],
+  modelArgs: [],
+  env: { MINE: '1' },
+  install: null,
+} as const;
+
+const REQUEST = {
+  prompt: 'do $& {model} it',
+  model: null,
+  permission: 'edit',
+  session: null,
+  worktreePath: '/w',
+  isRoot: false,
+} as const;
+
+test('a declared agent gets prompt, model and session where its command says, as they are', () => {
+  const agent = makeCustomAgent(DECLARED);
+  expect(agent.program).toBe('./mine');
+  expect(agent.command(REQUEST)).toEqual({
+    args: ['--fast', 'do $& {model} it'],
+    env: { MINE: '1' },
+    stdin: 'nothing',
+  });
+  expect(agent.command({ ...REQUEST, model: 'big' }).args).toEqual([
+    '--fast',
+    '--model=big',
+    'do $& {model} it',
+  ]);
+  expect(agent.command({ ...REQUEST, session: 's-1' }).args).toEqual(['again', 's-1', 'do $& {model} it']);
+  expect(agent.canResume).toBe(true);
+});
+
+test('a prompt without a place of its own comes last, or on standard input, or in its file alone', () => {
+  const plain = { ...DECLARED, command: ['mine'], resume: null, modelArgs: ['-m', '{model}'] };
+  expect(makeCustomAgent(plain).command({ ...REQUEST, model: 'x' }).args).toEqual([
+    '-m',
+    'x',
+    REQUEST.prompt,
+  ]);
+  const piped = makeCustomAgent({ ...plain, prompt: 'stdin' }).command(REQUEST);
+  expect(piped).toMatchObject({ args: [], stdin: 'prompt' });
+  expect(makeCustomAgent({ ...plain, prompt: 'file' }).command(REQUEST)).toMatchObject({
+    args: [],
+    stdin: 'nothing',
+  });
+  expect(makeCustomAgent(plain).canResume).toBe(false);
+});
