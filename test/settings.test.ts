@@ -188,7 +188,7 @@ test('a broken file is refused with its line and column; what needs no settings 
       problems: [{ line: 3 }, { line: 4, key: 'jobs' }],
     },
   });
-  for (const command of ['list', 'agents', 'wait']) expect((await world.phasr([command])).code).toBe(0);
+  for (const command of ['list', 'wait']) expect((await world.phasr([command])).code).toBe(0);
 });
 
 test('what an agent writes into its phasr.toml has no say, neither in its worktree nor outside, before it is merged', async () => {
