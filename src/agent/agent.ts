@@ -42,6 +42,8 @@ export type AgentCommand = {
 export type StreamReader = {
   /** What one line says, without its newline. A line that is no JSON of the agent's is {@link AgentEvent} `output`. Never throws. */
   readonly read: (line: string) => readonly AgentEvent[];
+  /** What one line of its standard error says; for agents that tell something there and nowhere else. Never throws. */
+  readonly readError?: (line: string) => readonly AgentEvent[];
   /**
    * What the end of the output itself says, asked once, when the process has ended. Only agents without a terminal event answer with
    * an `end` here, from what they have printed before; never from an exit code alone.

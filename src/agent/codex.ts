@@ -70,9 +70,20 @@ function newReader(): StreamReader {
           return [{ kind: 'output', text: line }];
       }
     },
+    readError: readLog,
     finish: () => [],
   };
 }
+
+/** What its own rules do not allow never becomes an item: the refusal stands in its log, on standard error, and only there. */
+function readLog(line: string): readonly AgentEvent[] {
+  const [, summary] = REFUSAL.exec(line) ?? [];
+  return summary === undefined ? [] : [{ kind: 'permission.refused', tool: '', summary }];
+}
+
+/** A patch outside the writable folders; a command that would leave the sandbox; one that it never runs unasked. */
+const REFUSAL =
+  /ERROR codex_core::tools::router: error=(patch rejected\b.*|approval policy is \w+; reject\b.*|exec_command failed: CreateProcess \{ message: "Rejected\(.*)/;
 
 function readItem(
   item: unknown,
@@ -163,12 +174,13 @@ function unwrapShell(command: string): string {
 }
 
 function readError(message: string): AgentEvent {
-  const [, attempt, attemptsMax] = /^Reconnecting\D*(\d+)\/(\d+)/.exec(message) ?? [];
-  if (attempt === undefined) return { kind: 'warning', text: message };
+  // `Reconnecting... 2/5 (why)`; or, as often as it takes, `Reconnecting... waiting for network (why)`.
+  const [words, attempt, attemptsMax] = /^Reconnecting(?:\.+ (\d+)\/(\d+))?/.exec(message) ?? [];
+  if (words === undefined) return { kind: 'warning', text: message };
   return {
     kind: 'retry',
-    attempt: Number(attempt),
-    attemptsMax: Number(attemptsMax),
+    attempt: attempt === undefined ? null : Number(attempt),
+    attemptsMax: attemptsMax === undefined ? null : Number(attemptsMax),
     delayMs: null,
     trouble: readTrouble(message),
   };

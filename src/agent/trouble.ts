@@ -17,7 +17,7 @@ const WORDS: readonly (readonly [RegExp, TroubleKind])[] = [
     /\b40[13]\b|authenticat|unauthori[sz]ed|api.?key|not logged in|log ?in required|forbidden|invalid.?token/i,
     'authentication',
   ],
-  [/\b5\d\d\b|overloaded|server.?error|internal error|bad gateway|unavailable/i, 'server'],
+  [/\b5\d\d\b|overloaded|high demand|server.?error|internal error|bad gateway|unavailable/i, 'server'],
   [
     /ECONN|ENOTFOUND|ETIMEDOUT|EAI_AGAIN|socket hang up|network|connection|fetch failed|stream disconnected|timed? ?out/i,
     'network',
@@ -28,7 +28,17 @@ const WORDS: readonly (readonly [RegExp, TroubleKind])[] = [
 /** A trouble from what the agent says; the status decides where there is one. */
 export function makeTrouble(message: string, status: number | undefined): Trouble {
   const kind = kindOfStatus(status) ?? WORDS.find(([words]) => words.test(message))?.[1] ?? 'unknown';
-  return { kind, message: message.replaceAll(/\s+/g, ' ').trim().slice(0, MESSAGE_CHARACTERS_MAX) };
+  return { kind, message: inOneLine(message).slice(0, MESSAGE_CHARACTERS_MAX) };
+}
+
+/** What an agent that has not said how it ended printed last on standard error; null when that was nothing. */
+export function readLastTrouble(words: string): Trouble | null {
+  const message = inOneLine(words).slice(-MESSAGE_CHARACTERS_MAX);
+  return message === '' ? null : makeTrouble(message, undefined);
+}
+
+function inOneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim();
 }
 
 function kindOfStatus(status: number | undefined): TroubleKind | undefined {

@@ -37,7 +37,7 @@ const PUBLISH_EVERY_MS = 500;
 /** Begins to attend to a task's latest run, from the beginning of what it has printed. */
 export function attendTo(context: Context, task: Task, paths: RunPaths): Attendance {
   const run = latestRun(task);
-  const follower = followOutput(run, paths.output, previousReport(task));
+  const follower = followOutput(run, paths, previousReport(task));
   const signals = readSignals(paths.signals, run.marker ?? '');
   const times = keepTimes(paths.times);
   let lastOutputMs = context.clock.nowMs();

@@ -2,9 +2,17 @@
 
 import { newCollector, type Report } from '../agent/report.ts';
 import { newLineSplitter } from '../agent/lines.ts';
-import { usageOfRun } from '../agent/event.ts';
+import { type AgentEvent, usageOfRun } from '../agent/event.ts';
+import { readLastTrouble } from '../agent/trouble.ts';
 import { readerNamed } from '../agent/catalogue.ts';
-import { firstLiveByte, listTranscriptParts, liveBytes, readPart } from '../store/transcript.ts';
+import {
+  firstLiveByte,
+  listTranscriptParts,
+  liveBytes,
+  readLastWords,
+  readPart,
+} from '../store/transcript.ts';
+import type { RunPaths } from '../store/paths.ts';
 import type { RunReport } from '../task/event.ts';
 import type { AgentVerdict } from '../task/outcome.ts';
 import type { Run } from '../task/task.ts';
@@ -23,11 +31,14 @@ export type Follower = {
 /** What a run goes on from: the usage that its agent had counted at the end of the run before, in the same session. */
 export type Before = RunReport | null;
 
+/** What is followed of a run's files. */
+type Followed = Pick<RunPaths, 'output' | 'errors'>;
+
 /** Follows a run's output from its beginning, so that it does not matter which supervisor began it. */
-export function followOutput(run: Run, output: string, before: Before): Follower {
+export function followOutput(run: Run, paths: Followed, before: Before): Follower {
   return run.agent === null || run.agent.reads === 'text'
-    ? followSize(output)
-    : followStream(run, output, before);
+    ? followSize(paths.output)
+    : followStream(run, paths, before);
 }
 
 /** Output of no known form is looked at for its growth alone. */
@@ -46,40 +57,70 @@ function followSize(output: string): Follower {
   };
 }
 
-function followStream(run: Run, output: string, before: Before): Follower {
+function followStream(run: Run, paths: Followed, before: Before): Follower {
   const reader = readerNamed(run.agent?.reads ?? 'text');
   const collector = newCollector();
+  const addAll = (events: readonly AgentEvent[]): void => {
+    for (const event of events) collector.add(event);
+  };
+  const { readError } = reader;
+  const output = followLines(paths.output, (line) => addAll(reader.read(line)));
+  const errors =
+    readError === undefined ? null : followLines(paths.errors, (line) => addAll(readError(line)));
+  return {
+    look: () => {
+      errors?.look();
+      return output.look();
+    },
+    report: collector.report,
+    finish: (exitCode) => {
+      errors?.finish();
+      output.finish();
+      addAll(reader.finish(exitCode));
+      const { end, trouble, ...rest } = collector.report();
+      const reason = trouble ?? (end === null ? readLastTrouble(readLastWords(paths.errors)) : null);
+      const report = { ...rest, end, trouble: reason };
+      return { verdict: end?.outcome ?? 'silent', report: renderReport(report, before) };
+    },
+  };
+}
+
+type Lines = {
+  /** Gives out the lines that were completed since the last look. True when something was written. */
+  readonly look: () => boolean;
+  /** Gives out what stands after the last newline. */
+  readonly finish: () => void;
+};
+
+/** Reads a growing file that may lose its middle, line by line. */
+function followLines(path: string, onLine: (line: string) => void): Lines {
   let splitter = newLineSplitter();
   let at: number | null = null;
   const feed = (bytes: Buffer): void => {
-    for (const line of splitter.push(bytes)) for (const event of reader.read(line)) collector.add(event);
+    for (const line of splitter.push(bytes)) onLine(line);
   };
   const readFrom = (start: number): boolean => {
-    const end = liveBytes(output);
+    const end = liveBytes(path);
     // The file was emptied, or its middle given back, before it was read: what is missing is no line.
-    const first = Math.max(end < start ? 0 : start, firstLiveByte(output));
+    const first = Math.max(end < start ? 0 : start, firstLiveByte(path));
     if (first !== start) splitter = newLineSplitter();
-    for (const bytes of readPart({ path: output, start: first, end })) feed(bytes);
+    for (const bytes of readPart({ path, start: first, end })) feed(bytes);
     at = end;
     return end !== start;
   };
   const readAll = (): boolean => {
-    for (const part of listTranscriptParts(output)) {
+    for (const part of listTranscriptParts(path)) {
       if (part.kind === 'gap') splitter = newLineSplitter();
       else for (const bytes of readPart(part)) feed(bytes);
-      at = part.kind === 'bytes' && part.path === output ? part.end : 0;
+      at = part.kind === 'bytes' && part.path === path ? part.end : 0;
     }
     return (at ??= 0) > 0;
   };
   return {
     look: () => (at === null ? readAll() : readFrom(at)),
-    report: collector.report,
-    finish: (exitCode) => {
+    finish: () => {
       const rest = splitter.rest();
-      for (const event of rest === undefined ? [] : reader.read(rest)) collector.add(event);
-      for (const event of reader.finish(exitCode)) collector.add(event);
-      const report = collector.report();
-      return { verdict: report.end?.outcome ?? 'silent', report: renderReport(report, before) };
+      if (rest !== undefined) onLine(rest);
     },
   };
 }

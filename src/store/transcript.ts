@@ -169,12 +169,15 @@ export function* readPart(part: {
 
 /** The last line with something in it, from at most the last 4 KiB; for one-line views. */
 export function readLastLine(outputPath: string): string {
+  const lines = readLastWords(outputPath).split(/[\r\n]+/);
+  return lines.findLast((line) => line.trim() !== '') ?? '';
+}
+
+/** At most the last 4 KiB, as text; empty when nothing was printed. */
+export function readLastWords(outputPath: string): string {
   const size = fileSize(outputPath);
   const chunks = [...readPart({ path: outputPath, start: Math.max(0, size - 4096), end: size })];
-  const lines = Buffer.concat(chunks)
-    .toString('utf8')
-    .split(/[\r\n]+/);
-  return lines.findLast((line) => line.trim() !== '') ?? '';
+  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** Bytes printed so far, the missing ones included. */

@@ -95,7 +95,10 @@ function stopEvidence(run: Run, { by, detail }: NonNullable<Run['stop']>): strin
 
 function renderTrouble(report: RunReport | null): string {
   const { trouble } = report ?? { trouble: null };
-  return trouble === null ? '' : `: ${trouble.kind.replace('-', ' ')} (${trouble.message})`;
+  if (trouble === null) return '';
+  return trouble.kind === 'unknown'
+    ? `: ${trouble.message}`
+    : `: ${trouble.kind.replace('-', ' ')} (${trouble.message})`;
 }
 
 function renderRefused(report: RunReport | null): string {

@@ -1,5 +1,21 @@
 /** What `--json` answers, as far as tests read it. One loose shape for all commands: a field that is missing shows in the assertion. */
 
+type UsageJson = {
+  readonly tokens: {
+    readonly input: number;
+    readonly output: number;
+    readonly cacheRead: number;
+    readonly cacheWrite: number;
+  };
+  readonly costUsd: number | null;
+};
+
+type ReportJson = {
+  readonly usage: UsageJson | null;
+  readonly trouble: { readonly kind: string; readonly message: string } | null;
+  readonly said: string;
+};
+
 type RunJson = {
   readonly run: number;
   readonly pid: number;
@@ -8,7 +24,7 @@ type RunJson = {
   readonly evidence: string;
   readonly leftBehind: number;
   readonly session: string | null;
-  readonly report: { readonly usage: object | null } | null;
+  readonly report: ReportJson;
 };
 
 export type TaskJson = {
@@ -20,6 +36,7 @@ export type TaskJson = {
   readonly base: { readonly oid: string; readonly name: string };
   readonly worktree: string;
   readonly head: string;
+  readonly changes: { readonly files: number };
   readonly notes: readonly string[];
   readonly trouble: string | null;
   readonly kept: string | null;

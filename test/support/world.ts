@@ -42,8 +42,9 @@ export class World {
   /** The repository that commands run in unless told otherwise. */
   repo: string;
 
-  constructor(name: string) {
-    this.root = realpathSync(mkdtempSync(join(tmpdir(), `world-${name}-`)));
+  /** `below`: where, when not among the temporary files. */
+  constructor(name: string, below = tmpdir()) {
+    this.root = realpathSync(mkdtempSync(join(below, `world-${name}-`)));
     this.home = join(this.root, 'home');
     this.repo = join(this.root, 'repo');
     mkdirSync(this.home);
@@ -246,6 +247,6 @@ function insertBeforeSeparator(args: readonly string[], word: string): string[] 
   return at === -1 ? [...args, word] : [...args.slice(0, at), word, ...args.slice(at)];
 }
 
-export function makeWorld(name: string): World {
-  return new World(name);
+export function makeWorld(name: string, below?: string): World {
+  return new World(name, below);
 }
