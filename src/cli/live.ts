@@ -3,7 +3,8 @@
 import { renderDuration, renderVisible } from '../base/text.ts';
 import type { TaskView } from '../operations/inspect.ts';
 import { isLive } from '../task/decide.ts';
-import { cutToWidth, type Output, renderTable } from './output.ts';
+import { type Output, renderTable } from './output.ts';
+import { cutToWidth } from './width.ts';
 import { paintFirst, taskChanges } from './render.ts';
 
 export type LiveView = {

@@ -3,6 +3,7 @@
 import pc from 'picocolors';
 import { renderVisible } from '../base/text.ts';
 import type { Environment } from '../base/environment.ts';
+import { cutToWidth, padToWidth, textWidth } from './width.ts';
 
 type Colors = ReturnType<typeof pc.createColors>;
 
@@ -58,43 +59,13 @@ export function renderTable(
 ): readonly string[] {
   const visible = rows.map((row) => row.map(renderVisible));
   const widths = (visible[0] ?? []).map((_, column) =>
-    Math.max(...visible.map((row) => cellWidth(row[column] ?? ''))),
+    Math.max(...visible.map((row) => textWidth(row[column] ?? ''))),
   );
   return visible.map((row) => {
     const cells = row.map((cell, column) =>
-      column === row.length - 1
-        ? cell
-        : cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - cellWidth(cell))),
+      column === row.length - 1 ? cell : padToWidth(cell, widths[column] ?? 0),
     );
     const line = cells.join('  ').trimEnd();
     return options.width === null ? line : cutToWidth(line, options.width);
   });
-}
-
-/** East Asian wide characters and emoji take two columns (Unicode UAX #11, the common ranges); combining marks none. */
-const WIDE =
-  /[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97F\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1FAFF}\u{20000}-\u{3FFFD}]/u;
-
-function characterWidth(character: string): number {
-  if (/^\p{M}/u.test(character)) return 0;
-  return WIDE.test(character) ? 2 : 1;
-}
-
-function cellWidth(text: string): number {
-  let width = 0;
-  for (const character of text) width += characterWidth(character);
-  return width;
-}
-
-/** Cuts a line without colours at a number of columns, with `…` as the last one. */
-export function cutToWidth(text: string, columns: number): string {
-  if (cellWidth(text) <= columns) return text;
-  let cut = '';
-  let width = 0;
-  for (const character of text) {
-    width += characterWidth(character);
-    if (width > columns - 1) break;
-    cut += character;
-  }
-  return `${cut}…`;
 }

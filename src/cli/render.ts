@@ -9,7 +9,8 @@ import type { StateName } from '../task/state.ts';
 import { isLive } from '../task/decide.ts';
 import type { Task } from '../task/task.ts';
 import type { Output } from './output.ts';
-import { cutToWidth, renderTable } from './output.ts';
+import { renderTable } from './output.ts';
+import { cutToWidth } from './width.ts';
 
 export function paintState(output: Output, state: StateName, text: string): string {
   const { color } = output;
