@@ -11,13 +11,19 @@ export type Output = {
   /** Standard output is a terminal. */
   readonly isTerminal: boolean;
   readonly color: Colors;
+  /** Standard output is a terminal that can redraw what it shows. */
+  readonly canRedraw: boolean;
   /** Columns of the terminal; 80 when there is none. */
   readonly width: () => number;
   readonly height: () => number;
+  /** Calls back when the terminal has got another size; gives how to end that. */
+  readonly onResize: (listener: () => void) => () => void;
   /** One line on standard output. */
   readonly line: (text: string) => void;
   /** Bytes as they are, on standard output; resolves when there is room for more. */
   readonly bytes: (bytes: Uint8Array) => Promise<void>;
+  /** Text as it is, on standard output; for whoever moves the cursor. */
+  readonly raw: (text: string) => void;
   /** One JSON document on standard output. */
   readonly json: (value: unknown) => void;
   /** One line on standard error, for what is no result. */
@@ -41,12 +47,18 @@ export function openOutput(env: Environment): Output {
   });
   return {
     isTerminal,
+    canRedraw: isTerminal && !['', 'dumb'].includes(env['TERM'] ?? ''),
     color: pc.createColors(wantsColor(env, isTerminal)),
     // A terminal that does not know its size says 0.
     width: () => stdout.columns || 80,
     height: () => stdout.rows || 24,
+    onResize: (listener) => {
+      stdout.on('resize', listener);
+      return () => void stdout.off('resize', listener);
+    },
     line: (text) => void stdout.write(`${text}\n`),
     bytes: (bytes) => new Promise((resolve) => stdout.write(bytes, () => resolve())),
+    raw: (text) => void stdout.write(text),
     json: (value) => void stdout.write(`${JSON.stringify(value, null, isTerminal ? 2 : undefined)}\n`),
     note: (text) => void stderr.write(`${text}\n`),
   };

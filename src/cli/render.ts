@@ -46,6 +46,12 @@ export function taskChanges(task: Task): string {
   return isLive(task.phase) ? '' : renderChanges(task.head?.changes ?? null);
 }
 
+/** A task in one plain line: `task 1 done: title (exit code 0; 1 file +1 -0)`. */
+export function renderStateLine({ task, state }: TaskView): string {
+  const details = [renderVisible(state.evidence), taskChanges(task)].filter((part) => part !== '');
+  return `task ${task.id} ${state.name}: ${renderVisible(task.title)} (${details.join('; ')})`;
+}
+
 const TITLE_COLUMNS_MAX = 44;
 /** With less room for title and evidence together, evidence goes on a line of its own, where it says more than the state's name. */
 const WIDE_COLUMNS_MIN = 52;
@@ -93,7 +99,7 @@ export function renderTaskTable(
 }
 
 /** Paints a state's name where it first stands in a line. */
-export function paintFirst(output: Output, line: string, state: StateName): string {
+function paintFirst(output: Output, line: string, state: StateName): string {
   const at = line.indexOf(state);
   if (at === -1) return line;
   return line.slice(0, at) + paintState(output, state, state) + line.slice(at + state.length);
