@@ -77,8 +77,8 @@ export type Phasr = {
   readonly enter: (id: TaskId) => Promise<Entered>;
   /** Uncommitted files in the person's own worktree, which no task gets. */
   readonly countLeftBehind: () => Promise<number>;
-  /** Feeds the person's pager on his terminal; false when he wants none. */
-  readonly page: (feed: (input: Writable) => Promise<void>) => Promise<boolean>;
+  /** Feeds the person's pager on his terminal; false when he wants none. `pager` is the shell line that starts it. */
+  readonly page: (feed: (input: Writable, pager: string) => Promise<void>) => Promise<boolean>;
   /** How many runs may go on at once, for all terminals of the user. */
   readonly jobs: () => number;
   /** What holds here, from the files as they are now. */

@@ -253,13 +253,17 @@ test.skipIf(!hasTerminal)('a diff goes through the pager of the person (needs sc
   chmodSync(pager, 0o755);
   const page = (): string => readFileSync(join(world.root, 'paged'), 'utf8');
   await onTerminal(world, ['diff', '1'], { env: { PAGER: pager } });
+  expect(page()).toContain('new \u001B[39m\u001B[1mfile');
+  // One that reads patches gets one.
+  writeFileSync(join(world.home, 'delta'), readFileSync(pager), { mode: 0o755 });
+  await onTerminal(world, ['diff', '1'], { env: { PAGER: `"$HOME"/delta --dark` } });
   expect(page()).toContain('diff --git a/file b/file');
   world.git(['config', '--global', 'core.pager', pager]);
   writeFileSync(join(world.root, 'paged'), '');
   await onTerminal(world, ['diff', '1', '--no-pager'], { env: { PAGER: 'false' } });
   expect(page()).toBe('');
   await onTerminal(world, ['diff', '1'], { env: { PAGER: 'false' } });
-  expect(page()).toContain('diff --git a/file b/file');
+  expect(page()).toContain('new \u001B[39m\u001B[1mfile');
   // One that is left early is no error.
   expect((await onTerminal(world, ['diff', '1'], { env: { PHASR_PAGER: 'head -1' } })).code).toBe(0);
 });

@@ -75,8 +75,18 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     arguments: '',
     summary: 'show the tasks, their states, and why these are believed',
     details: '',
-    options: [{ flags: '-a, --all', description: 'also tasks that are merged or discarded' }, JSON_OPTION],
-    examples: [['phasr list', 'what is going on']],
+    options: [
+      { flags: '-a, --all', description: 'also tasks that are merged or discarded' },
+      {
+        flags: '-w, --watch',
+        description: 'go on showing them, until Ctrl-C; with --json one line a change',
+      },
+      JSON_OPTION,
+    ],
+    examples: [
+      ['phasr list', 'what is going on'],
+      ['phasr list --watch', 'and what happens next'],
+    ],
     load: async () => (await import('./commands/list.ts')).list,
   },
   {
@@ -120,6 +130,11 @@ export const COMMANDS: readonly CommandDeclaration[] = [
       { flags: '--all', description: 'with the uncommitted work that the task began with (--with-changes)' },
       { flags: '--stat', description: 'files and numbers of lines only' },
       { flags: '--name-only', description: 'paths only' },
+      {
+        flags: '--side-by-side',
+        description: 'before and after in two columns (default from 160 columns on)',
+      },
+      { flags: '--unified', description: 'in one column' },
       { flags: '--no-pager', description: 'print directly, also on a terminal' },
       JSON_OPTION,
     ],

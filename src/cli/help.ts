@@ -1,7 +1,7 @@
 /** What `--help` says: the first screen, and one page for each command. `docs/cli.md` is made of the same pages. */
 
 import type { CommandDeclaration, CommandGroup, OptionDeclaration } from './command.ts';
-import { cutToWidth } from './output.ts';
+import { cutToWidth } from './width.ts';
 
 /** How it is to look; a document has no colours. */
 export type HelpLook = {

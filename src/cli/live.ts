@@ -1,19 +1,34 @@
-/** The live view: one line a task, redrawn in place on a terminal, or one plain line for each change of state elsewhere. */
+/** The live view: tasks redrawn in place on a terminal, or one plain line for each change of state elsewhere. */
 
-import { renderDuration, renderVisible } from '../base/text.ts';
+import { renderVisible } from '../base/text.ts';
 import type { TaskView } from '../operations/inspect.ts';
-import { isLive } from '../task/decide.ts';
-import { cutToWidth, type Output, renderTable } from './output.ts';
-import { paintFirst, taskChanges } from './render.ts';
+import type { AgeKind } from './cells.ts';
+import { wordOf } from './cells.ts';
+import type { Output } from './output.ts';
+import { Painter, SUMMARY_TASKS_MIN } from './picture.ts';
+import { renderStateLine } from './render.ts';
+import { openScreen, type Place } from './screen.ts';
+import { cutToWidth } from './width.ts';
 
 export type LiveView = {
-  readonly show: (views: readonly TaskView[], lastOutput: (view: TaskView) => string) => void;
-  /** Leaves the last picture on the screen, with the cursor below it. */
-  readonly end: () => void;
+  readonly show: (views: readonly TaskView[]) => void;
+  /** Leaves a last picture, with the cursor below it: `everything`, or no more `than was on the screen`. Shows nothing when nothing was shown. */
+  readonly end: (what: 'everything' | 'as it was') => void;
 };
 
-export function openLiveView(output: Output): LiveView {
-  return output.isTerminal ? redrawnView(output) : plainView(output);
+export type LiveOptions = {
+  /** How many tasks are expected: few are drawn below what is there, many on a screen of their own. */
+  readonly tasks: number;
+  readonly ages: AgeKind;
+  /** A line below many tasks while they are watched. */
+  readonly footer: string;
+  /** Stands for the tasks when there are none. */
+  readonly empty: string;
+  readonly lastOutput: (view: TaskView) => string;
+};
+
+export function openLiveView(output: Output, options: LiveOptions): LiveView {
+  return output.canRedraw ? redrawnView(output, options) : plainView(output);
 }
 
 /** States are told as they come; nothing is repeated. */
@@ -21,89 +36,65 @@ function plainView(output: Output): LiveView {
   const told = new Map<number, string>();
   return {
     show: (views) => {
-      for (const { task, state } of views) {
-        if (told.get(task.id) === state.name) continue;
-        told.set(task.id, state.name);
-        const details = [renderVisible(state.evidence), taskChanges(task)].filter((part) => part !== '');
-        output.line(`task ${task.id} ${state.name}: ${renderVisible(task.title)} (${details.join('; ')})`);
+      for (const view of views) {
+        const { task, progress } = view;
+        const word = wordOf(view) === 'waiting' ? 'waiting' : view.state.name;
+        if (told.get(task.id) === word) continue;
+        told.set(task.id, word);
+        const question = `task ${task.id} waiting: ${renderVisible(progress?.waitingFor ?? task.title)}`;
+        output.line(word === 'waiting' ? question : renderStateLine(view));
       }
     },
     end: () => undefined,
   };
 }
 
-const HIDE_CURSOR = '\u001B[?25l';
-const SHOW_CURSOR = '\u001B[?25h';
-const CLEAR_TO_END_OF_LINE = '\u001B[K';
-const CLEAR_BELOW = '\u001B[J';
+/** Four pictures a second are as many as a person can read. */
+const FRAME_MS = 250;
 
-function redrawnView(output: Output): LiveView {
-  let drawn: readonly string[] = [];
-  const showCursor = (): void => void process.stdout.write(SHOW_CURSOR);
-  // Whatever ends the process, the terminal gets its cursor back.
-  process.on('exit', showCursor);
+function redrawnView(output: Output, options: LiveOptions): LiveView {
+  const painter = new Painter(output, options.ages);
+  const place: Place = options.tasks < SUMMARY_TASKS_MIN ? 'inline' : 'whole';
+  let views: readonly TaskView[] | null = null;
+  let paintedAtMs = 0;
+  let timer: NodeJS.Timeout | undefined;
+  // The last column stays empty: not every terminal leaves a full line alone.
+  const width = (): number => Math.max(1, output.width() - 1);
+  const picture = (height: number | null): readonly string[] =>
+    views === null || views.length === 0
+      ? [cutToWidth(options.empty, width())]
+      : painter.picture({
+          views,
+          lastOutput: options.lastOutput,
+          nowMs: Date.now(),
+          width: width(),
+          height,
+        });
+  const paint = (): void => {
+    timer = undefined;
+    paintedAtMs = Date.now();
+    const footer = place === 'whole' && output.height() >= FOOTER_ROWS_MIN ? options.footer : '';
+    const below = footer === '' ? [] : ['', output.color.dim(cutToWidth(footer, width()))];
+    // An inline picture leaves a line for the prompt that it began below.
+    const room = output.height() - (place === 'whole' ? 0 : 1) - below.length;
+    screen.paint([...picture(Math.max(1, room)), ...below]);
+  };
+  const request = (): void => {
+    if (views !== null) timer ??= setTimeout(paint, Math.max(0, paintedAtMs + FRAME_MS - Date.now()));
+  };
+  const screen = openScreen(output, place, request);
   return {
-    show: (views, lastOutput) => {
-      const lines = renderLive(output, views, lastOutput);
-      if (lines.join('\n') === drawn.join('\n')) return;
-      const up = drawn.length === 0 ? '' : `\u001B[${drawn.length}A\r`;
-      const body = lines.map((line) => `${line}${CLEAR_TO_END_OF_LINE}\n`).join('');
-      // One write, so that no half-drawn picture is ever on the screen.
-      process.stdout.write(`${HIDE_CURSOR}${up}${body}${CLEAR_BELOW}`);
-      drawn = lines;
+    show: (next) => {
+      views = next;
+      request();
     },
-    end: () => {
-      showCursor();
-      process.off('exit', showCursor);
+    end: (what) => {
+      clearTimeout(timer);
+      if (views === null) screen.close([]);
+      else screen.close(picture(what === 'everything' ? null : Math.max(1, output.height() - 4)));
     },
   };
 }
 
-/** As many lines as the terminal has room for; the rest as a count. */
-function renderLive(
-  output: Output,
-  views: readonly TaskView[],
-  lastOutput: (view: TaskView) => string,
-): readonly string[] {
-  const nowMs = Date.now();
-  const room = Math.max(3, output.height() - 3);
-  const shown = views.length <= room ? views : views.slice(0, room - 1);
-  const width = output.width() - 1;
-  // The title gets a third of the line: what the agent is doing now is worth more.
-  const titleColumns = Math.max(12, Math.floor(width / 3));
-  const rows = shown.map((view) => {
-    const { task, state } = view;
-    const age = renderDuration((isLive(task.phase) ? nowMs : state.sinceMs) - startOf(view));
-    return [
-      String(task.id),
-      state.name,
-      age,
-      cutToWidth(renderVisible(task.title), titleColumns),
-      describe(view, lastOutput),
-    ];
-  });
-  const lines = renderTable(rows, { width }).map((line, index) =>
-    paintFirst(output, line, shown[index]?.state.name ?? 'queued'),
-  );
-  return shown.length === views.length
-    ? lines
-    : [...lines, output.color.dim(`… and ${views.length - shown.length} more`)];
-}
-
-function startOf({ task, state }: TaskView): number {
-  return task.runs.at(-1)?.startedAtMs ?? state.sinceMs;
-}
-
-function describe(view: TaskView, lastOutput: (view: TaskView) => string): string {
-  const { task, state } = view;
-  if (state.name === 'running') {
-    return (
-      lastOutput(view)
-        .replaceAll(/\u001B\[[0-9;]*m/g, '')
-        .trim() || state.evidence
-    );
-  }
-  const changes = taskChanges(task);
-  if (changes === '' || state.name === 'done') return changes || state.evidence;
-  return `${state.evidence}; ${changes}`;
-}
+/** In a lower window the line is better spent on a task. */
+const FOOTER_ROWS_MIN = 12;

@@ -3,6 +3,7 @@
 import pc from 'picocolors';
 import { renderVisible } from '../base/text.ts';
 import type { Environment } from '../base/environment.ts';
+import { cutToWidth, padToWidth, textWidth } from './width.ts';
 
 type Colors = ReturnType<typeof pc.createColors>;
 
@@ -10,13 +11,19 @@ export type Output = {
   /** Standard output is a terminal. */
   readonly isTerminal: boolean;
   readonly color: Colors;
+  /** Standard output is a terminal that can redraw what it shows. */
+  readonly canRedraw: boolean;
   /** Columns of the terminal; 80 when there is none. */
   readonly width: () => number;
   readonly height: () => number;
+  /** Calls back when the terminal has got another size; gives how to end that. */
+  readonly onResize: (listener: () => void) => () => void;
   /** One line on standard output. */
   readonly line: (text: string) => void;
   /** Bytes as they are, on standard output; resolves when there is room for more. */
   readonly bytes: (bytes: Uint8Array) => Promise<void>;
+  /** Text as it is, on standard output; for whoever moves the cursor. */
+  readonly raw: (text: string) => void;
   /** One JSON document on standard output. */
   readonly json: (value: unknown) => void;
   /** One JSON document on a line of its own, for documents that come one after the other. */
@@ -42,12 +49,18 @@ export function openOutput(env: Environment): Output {
   });
   return {
     isTerminal,
+    canRedraw: isTerminal && !['', 'dumb'].includes(env['TERM'] ?? ''),
     color: pc.createColors(wantsColor(env, isTerminal)),
     // A terminal that does not know its size says 0.
     width: () => stdout.columns || 80,
     height: () => stdout.rows || 24,
+    onResize: (listener) => {
+      stdout.on('resize', listener);
+      return () => void stdout.off('resize', listener);
+    },
     line: (text) => void stdout.write(`${text}\n`),
     bytes: (bytes) => new Promise((resolve) => stdout.write(bytes, () => resolve())),
+    raw: (text) => void stdout.write(text),
     json: (value) => void stdout.write(`${JSON.stringify(value, null, isTerminal ? 2 : undefined)}\n`),
     jsonLine: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
     note: (text) => void stderr.write(`${text}\n`),
@@ -61,43 +74,13 @@ export function renderTable(
 ): readonly string[] {
   const visible = rows.map((row) => row.map(renderVisible));
   const widths = (visible[0] ?? []).map((_, column) =>
-    Math.max(...visible.map((row) => cellWidth(row[column] ?? ''))),
+    Math.max(...visible.map((row) => textWidth(row[column] ?? ''))),
   );
   return visible.map((row) => {
     const cells = row.map((cell, column) =>
-      column === row.length - 1
-        ? cell
-        : cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - cellWidth(cell))),
+      column === row.length - 1 ? cell : padToWidth(cell, widths[column] ?? 0),
     );
     const line = cells.join('  ').trimEnd();
     return options.width === null ? line : cutToWidth(line, options.width);
   });
-}
-
-/** East Asian wide characters and emoji take two columns (Unicode UAX #11, the common ranges); combining marks none. */
-const WIDE =
-  /[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97F\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{1F300}-\u{1FAFF}\u{20000}-\u{3FFFD}]/u;
-
-function characterWidth(character: string): number {
-  if (/^\p{M}/u.test(character)) return 0;
-  return WIDE.test(character) ? 2 : 1;
-}
-
-function cellWidth(text: string): number {
-  let width = 0;
-  for (const character of text) width += characterWidth(character);
-  return width;
-}
-
-/** Cuts a line without colours at a number of columns, with `…` as the last one. */
-export function cutToWidth(text: string, columns: number): string {
-  if (cellWidth(text) <= columns) return text;
-  let cut = '';
-  let width = 0;
-  for (const character of text) {
-    width += characterWidth(character);
-    if (width > columns - 1) break;
-    cut += character;
-  }
-  return `${cut}…`;
 }

@@ -9,7 +9,8 @@ import type { StateName } from '../task/state.ts';
 import { isLive } from '../task/decide.ts';
 import type { Task } from '../task/task.ts';
 import type { Output } from './output.ts';
-import { cutToWidth, renderTable } from './output.ts';
+import { renderTable } from './output.ts';
+import { cutToWidth } from './width.ts';
 
 export function paintState(output: Output, state: StateName, text: string): string {
   const { color } = output;
@@ -44,6 +45,12 @@ export function renderChanges(changes: Changes | null): string {
 /** What a task has changed, once its run is over; before that the numbers would be those of an earlier run. */
 export function taskChanges(task: Task): string {
   return isLive(task.phase) ? '' : renderChanges(task.head?.changes ?? null);
+}
+
+/** A task in one plain line: `task 1 done: title (exit code 0; 1 file +1 -0)`. */
+export function renderStateLine({ task, state }: TaskView): string {
+  const details = [renderVisible(state.evidence), taskChanges(task)].filter((part) => part !== '');
+  return `task ${task.id} ${state.name}: ${renderVisible(task.title)} (${details.join('; ')})`;
 }
 
 const TITLE_COLUMNS_MAX = 44;
@@ -93,7 +100,7 @@ export function renderTaskTable(
 }
 
 /** Paints a state's name where it first stands in a line. */
-export function paintFirst(output: Output, line: string, state: StateName): string {
+function paintFirst(output: Output, line: string, state: StateName): string {
   const at = line.indexOf(state);
   if (at === -1) return line;
   return line.slice(0, at) + paintState(output, state, state) + line.slice(at + state.length);

@@ -7,11 +7,11 @@ import { type Context, userRepository } from './context.ts';
 
 /**
  * Runs the pager that git would run (`GIT_PAGER`, `core.pager`, `PAGER`, `less`; `PHASR_PAGER` before all) and lets `feed` write into it.
- * False, and nothing has happened, when the person wants none (`cat` or empty). Like git, it takes the setting as a shell line: it is the person's own.
+ * `feed` is told which it is. False, and nothing has happened, when the person wants none (`cat` or empty). Like git, it takes the setting as a shell line: it is the person's own.
  */
 export async function pageOutput(
   context: Context,
-  feed: (input: Writable) => Promise<void>,
+  feed: (input: Writable, pager: string) => Promise<void>,
 ): Promise<boolean> {
   const { env } = context;
   const configured =
@@ -24,7 +24,7 @@ export async function pageOutput(
     cwd: context.repository.startDirectory,
     env: { LESS: 'FRX', LV: '-c', ...env },
   };
-  await runOnTerminal(program, feed);
+  await runOnTerminal(program, (input) => feed(input, pager));
   return true;
 }
 

@@ -6,10 +6,9 @@ import type { TaskDiff } from '../../operations/diff.ts';
 import type { FileChange } from '../../git/diff.ts';
 import type { Phasr } from '../../phasr.ts';
 import { parseTaskId } from '../../task/names.ts';
-import { flag, type Handler, type Invocation, parseTask, withPhasr } from '../command.ts';
+import { flag, type Handler, type Invocation, parseTask, usageError, withPhasr } from '../command.ts';
 import { fileChangeJson } from '../json.ts';
 import { type Output, renderTable } from '../output.ts';
-import { renderPatch } from '../patch.ts';
 import { renderChanges } from '../render.ts';
 
 export const diff: Handler = (invocation) =>
@@ -19,6 +18,7 @@ export const diff: Handler = (invocation) =>
     const isNamed = parseTaskId(args[0] ?? '') !== undefined || phasr.currentTask === null;
     const id = parseTask(isNamed ? args.slice(0, 1) : [], phasr.currentTask);
     const paths = isNamed ? args.slice(1) : args;
+    const form = formOf(invocation);
     const found = await phasr.diff(id, { withCarried: flag(options, 'all') });
     if (found.incomplete !== null)
       output.note(
@@ -33,7 +33,7 @@ export const diff: Handler = (invocation) =>
     if (flag(options, 'stat')) return printStat(output, found, await found.files(paths));
     if (found.isEmpty)
       output.note(`phasr: task ${found.task.id} has changed nothing${found.isFinal ? '' : ' so far'}`);
-    return printPatch(invocation, phasr, { found, paths });
+    return printPatch(invocation, phasr, { found, paths, form });
   });
 
 function printJson(output: Output, found: TaskDiff, files: readonly FileChange[]): number {
@@ -73,25 +73,79 @@ function nameOf({ path, oldPath, oldMode, newMode, status }: FileChange): string
   return isModeChange ? `${name} (mode ${oldMode} → ${newMode})` : name;
 }
 
+/** From so many columns on, before and after have room side by side. */
+const SIDE_BY_SIDE_COLUMNS_MIN = 160;
+/** Pagers that read a patch themselves: they want it as git writes it. */
+const PATCH_READER =
+  /(?:^|[\s/|])(?:delta|diff-so-fancy|diff-highlight|diffr|riff|ydiff|cdiff|colordiff)(?=\s|\||$)/;
+
+/** `patch`: bytes for programs. `git`: the same for eyes. The other two are our own. */
+type Form = 'patch' | 'git' | 'unified' | 'side by side';
+
+/** A pipe gets a patch, and so does a terminal without colours; what is said with colours would be missing there. */
+function formOf({ options, output }: Invocation): Form {
+  const [isWide, isUnified] = [flag(options, 'sideBySide'), flag(options, 'unified')];
+  if (isWide && isUnified) throw usageError('--side-by-side and --unified at once', 'Give one of them.');
+  if (isWide) return 'side by side';
+  if (!output.isTerminal) return 'patch';
+  if (!output.color.isColorSupported) return 'git';
+  return isUnified || output.width() < SIDE_BY_SIDE_COLUMNS_MIN ? 'unified' : 'side by side';
+}
+
 async function printPatch(
-  { options, output }: Invocation,
+  invocation: Invocation,
   phasr: Phasr,
-  { found, paths }: { readonly found: TaskDiff; readonly paths: readonly string[] },
+  {
+    found,
+    paths,
+    form,
+  }: { readonly found: TaskDiff; readonly paths: readonly string[]; readonly form: Form },
 ): Promise<number> {
-  if (!output.isTerminal) {
+  const { options, output } = invocation;
+  if (form === 'patch') {
     for await (const chunk of found.patch(paths, { binary: true })) await output.bytes(chunk);
     return 0;
   }
-  const lines = renderPatch(found.patch(paths, { binary: false }), output);
-  const feed = async (input: Writable): Promise<void> => {
-    for await (const line of lines) {
+  const render = (as: Form): AsyncGenerator<string> =>
+    inPieces(renderAs(as, invocation, found.patch(paths, { binary: false })));
+  const feed = async (input: Writable, pager: string): Promise<void> => {
+    const isReader = PATCH_READER.test(pager) && !flag(options, 'sideBySide');
+    for await (const piece of render(isReader ? 'git' : form)) {
       if (input.destroyed) return;
-      if (!input.write(`${line}\n`)) await untilReady(input);
+      if (!input.write(piece)) await untilReady(input);
     }
   };
-  if (options['pager'] !== false && (await phasr.page(feed))) return 0;
-  for await (const line of lines) await output.bytes(Buffer.from(`${line}\n`));
+  if (output.isTerminal && options['pager'] !== false && (await phasr.page(feed))) return 0;
+  for await (const piece of render(form)) await output.bytes(Buffer.from(piece));
   return 0;
+}
+
+async function* renderAs(
+  form: Form,
+  { env, output }: Invocation,
+  patch: AsyncIterable<Buffer>,
+): AsyncGenerator<string> {
+  if (form === 'unified') yield* (await import('../patch/unified.ts')).renderUnified(patch, output);
+  else if (form === 'side by side') {
+    const given = Number(env['COLUMNS']);
+    // The last column stays empty: not every terminal and pager leaves a full line alone.
+    const width = output.isTerminal ? output.width() - 1 : given > 0 ? given : SIDE_BY_SIDE_COLUMNS_MIN;
+    yield* (await import('../patch/side-by-side.ts')).renderSideBySide(patch, output, width);
+  } else yield* (await import('../patch/git-form.ts')).renderGitForm(patch, output);
+}
+
+const PIECE_CHARACTERS = 16 * 1024;
+
+/** A write for each line would take most of the time. */
+async function* inPieces(lines: AsyncIterable<string>): AsyncGenerator<string> {
+  let piece = '';
+  for await (const line of lines) {
+    piece += line;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
 }
 
 /** A pager that is left closes its input, and then has room for nothing more. */
