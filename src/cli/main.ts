@@ -100,7 +100,7 @@ function watchSignals(): Interruption {
 function reportError(error: unknown, output: Output, wantsJson: boolean): number {
   if (error instanceof PhasrError) {
     const { code, message, hint, details } = error;
-    if (wantsJson) output.json({ code, message, hint, details });
+    if (wantsJson) output.json('error', { code, message, hint, details });
     else output.note(`phasr: ${renderVisible(message)}\n  ${renderVisible(hint)}`);
     return EXIT_OF_KIND[error.kind];
   }

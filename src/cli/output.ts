@@ -7,6 +7,36 @@ import { cutToWidth, padToWidth, textWidth } from './width.ts';
 
 type Colors = ReturnType<typeof pc.createColors>;
 
+/** What `--json` prints: one schema each in `docs/json`. */
+export type DocumentKind =
+  | 'run'
+  | 'list'
+  | 'task'
+  | 'show'
+  | 'diff'
+  | 'path'
+  | 'tasks'
+  | 'wait'
+  | 'merge'
+  | 'agents'
+  | 'signal'
+  | 'cost'
+  | 'open'
+  | 'exec'
+  | 'completion'
+  | 'init'
+  | 'config'
+  | 'doctor'
+  | 'refusal'
+  | 'error'
+  | 'event'
+  | 'agent-event';
+
+/** A document says first what it is. */
+export function named(kind: DocumentKind, value: object): object {
+  return { schema: `phasr/${kind}/1`, ...value };
+}
+
 export type Output = {
   /** Standard output is a terminal. */
   readonly isTerminal: boolean;
@@ -25,9 +55,9 @@ export type Output = {
   /** Text as it is, on standard output; for whoever moves the cursor. */
   readonly raw: (text: string) => void;
   /** One JSON document on standard output. */
-  readonly json: (value: unknown) => void;
+  readonly json: (kind: DocumentKind, value: object) => void;
   /** One JSON document on a line of its own, for documents that come one after the other. */
-  readonly jsonLine: (value: unknown) => void;
+  readonly jsonLine: (kind: DocumentKind, value: object) => void;
   /** One line on standard error, for what is no result. */
   readonly note: (text: string) => void;
 };
@@ -61,8 +91,9 @@ export function openOutput(env: Environment): Output {
     line: (text) => void stdout.write(`${text}\n`),
     bytes: (bytes) => new Promise((resolve) => stdout.write(bytes, () => resolve())),
     raw: (text) => void stdout.write(text),
-    json: (value) => void stdout.write(`${JSON.stringify(value, null, isTerminal ? 2 : undefined)}\n`),
-    jsonLine: (value) => void stdout.write(`${JSON.stringify(value)}\n`),
+    json: (kind, value) =>
+      void stdout.write(`${JSON.stringify(named(kind, value), null, isTerminal ? 2 : undefined)}\n`),
+    jsonLine: (kind, value) => void stdout.write(`${JSON.stringify(named(kind, value))}\n`),
     note: (text) => void stderr.write(`${text}\n`),
   };
 }

@@ -43,7 +43,7 @@ export function renderChanges(changes: Changes | null): string {
 }
 
 /** What a task has changed, once its run is over; before that the numbers would be those of an earlier run. */
-export function taskChanges(task: Task): string {
+function taskChanges(task: Task): string {
   return isLive(task.phase) ? '' : renderChanges(task.head?.changes ?? null);
 }
 

@@ -7,6 +7,7 @@ import type { Phasr } from '../phasr.ts';
 import type { TaskId } from '../task/names.ts';
 import { isLive } from '../task/decide.ts';
 import type { Invocation } from './command.ts';
+import { named } from './output.ts';
 import { taskJson } from './json.ts';
 import { openLiveView } from './live.ts';
 import { renderNextSteps } from './render.ts';
@@ -108,7 +109,7 @@ export async function watchList(
       // A script that reads JSON sees nothing: the person still wants to be told.
       if (!isJson && ids.join() !== watched) [watched, unwatch] = [ids.join(), await phasr.watching(ids)];
       view?.show(views);
-      const document = isJson ? JSON.stringify({ tasks: views.map(taskJson) }) : '';
+      const document = isJson ? JSON.stringify(named('list', { tasks: views.map(taskJson) })) : '';
       if (document !== told) output.line(document);
       told = document;
       await systemClock.sleep(LIST_EVERY_MS, signal);

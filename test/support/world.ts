@@ -20,6 +20,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Answer, TaskJson } from './answer.ts';
+import { requireValid } from './schemas.ts';
 
 const CLI = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 
@@ -136,11 +137,14 @@ export class World {
 
   async json(args: readonly string[], options: RunOptions = {}): Promise<Answer> {
     const ran = await this.phasr([...insertBeforeSeparator(args, '--json')], options);
+    let answer: Answer;
     try {
-      return JSON.parse(ran.stdout) as Answer;
+      answer = JSON.parse(ran.stdout) as Answer;
     } catch {
       throw new Error(`phasr ${args.join(' ')}: exit ${ran.code}, no JSON\n${ran.stdout}\n${ran.stderr}`);
     }
+    requireValid(answer, `phasr ${args.join(' ')}`);
+    return answer;
   }
 
   /** One task whose agent is a shell script; waits until it has ended. Gives the task as JSON. */

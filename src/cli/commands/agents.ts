@@ -7,7 +7,7 @@ import { renderTable } from '../output.ts';
 export const agents: Handler = async ({ env, directory, options, output }) => {
   const found = await listAgents({ env, directory });
   if (flag(options, 'json')) {
-    output.json({ agents: found });
+    output.json('agents', { agents: found });
     return 0;
   }
   const here = found.filter(({ path }) => path !== null);

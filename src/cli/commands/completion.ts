@@ -21,7 +21,7 @@ export const completion: Handler = async ({ args: [shell], options, output }) =>
       `One of: ${[...SCRIPTS.keys()].join(', ')}. Where to put it: phasr completion --help`,
     );
   }
-  if (flag(options, 'json')) output.json({ shell, script });
+  if (flag(options, 'json')) output.json('completion', { shell, script });
   else await output.bytes(Buffer.from(script));
   return 0;
 };

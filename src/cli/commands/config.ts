@@ -12,7 +12,7 @@ export const config: Handler = async (invocation) => {
   if (flag(options, 'json')) {
     // Variables may be secrets, and this gets pasted into reports.
     const agents = settings.agents.map(({ env, ...agent }) => ({ ...agent, variables: Object.keys(env) }));
-    output.json({ ...settings, agents });
+    output.json('config', { ...settings, agents });
     return 0;
   }
   const width = output.isTerminal ? output.width() : null;

@@ -18,7 +18,7 @@ export const cost: Handler = (invocation) =>
     const bills = views.map(billOf);
     if (flag(options, 'json')) {
       const total = sumUsage(bills.flatMap(({ runs }) => runs.map(({ usage }) => usage)));
-      output.json({ tasks: bills.map(billJson), total: sumJson(total) });
+      output.json('cost', { tasks: bills.map(billJson), total: sumJson(total) });
     } else if (bills.length === 0) {
       output.line(
         wantsAll ? 'no tasks yet' : 'no open tasks; those that are merged or discarded: phasr cost --all',

@@ -38,7 +38,14 @@ export const diff: Handler = (invocation) =>
 
 function printJson(output: Output, found: TaskDiff, files: readonly FileChange[]): number {
   const { task, from, tree, isFinal, incomplete } = found;
-  output.json({ task: task.id, base: from, tree, isFinal, incomplete, files: files.map(fileChangeJson) });
+  output.json('diff', {
+    task: task.id,
+    base: from,
+    tree,
+    isFinal,
+    incomplete,
+    files: files.map(fileChangeJson),
+  });
   return 0;
 }
 

@@ -28,6 +28,6 @@ export const discard: Handler = (invocation) =>
           : `task ${id} discarded; its work is kept: git branch rescued-${id} refs/phasr/trash/${id}`,
       );
     }
-    if (isJson) output.json({ tasks: documents });
+    if (isJson) output.json('tasks', { tasks: documents });
     return refusals === 0 ? 0 : 1;
   });

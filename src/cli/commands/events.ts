@@ -12,7 +12,7 @@ export const events: Handler = (invocation) =>
     const after = wholeNumber(options, 'after', { min: 0, max: EVENT_ID_MAX }) ?? 0;
     for await (const logged of phasr.events({ after, follow: flag(options, 'follow'), signal })) {
       if (flag(options, 'json')) {
-        output.jsonLine(eventJson(logged));
+        output.jsonLine('event', eventJson(logged));
         continue;
       }
       const { type, ...data } = logged.event;

@@ -32,7 +32,7 @@ export const exec: Handler = (invocation) =>
       if (outcome.interrupted !== null) break;
     }
     if (flag(options, 'json'))
-      output.json({ tasks: outcomes.map(outcomeJson), notRun: ids.slice(outcomes.length) });
+      output.json('exec', { tasks: outcomes.map(outcomeJson), notRun: ids.slice(outcomes.length) });
     else if (ids.length > 1) tellSummary(invocation, outcomes, ids.slice(outcomes.length));
     if (ids.length === 1) return outcomes[0]?.exitCode ?? 1;
     const interrupted = outcomes.at(-1)?.interrupted ?? null;

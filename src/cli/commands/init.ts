@@ -13,7 +13,7 @@ export const init: Handler = async (invocation) => {
   const next = nextStep(written);
   if (flag(options, 'json')) {
     const { path, origin, agent, agents } = written;
-    output.json({ path, origin, agent, agents, next });
+    output.json('init', { path, origin, agent, agents, next });
     return 0;
   }
   output.line(`wrote ${written.path}`);

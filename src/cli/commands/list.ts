@@ -15,7 +15,7 @@ export const list: Handler = (invocation) =>
     }
     const views = await phasr.list(which);
     if (isJson) {
-      output.json({ tasks: views.map(taskJson) });
+      output.json('list', { tasks: views.map(taskJson) });
       return 0;
     }
     if (views.length === 0) {

@@ -52,7 +52,10 @@ async function printEntries({ options, output }: Invocation, phasr: Phasr, what:
   const render = newEntryRenderer(output);
   for await (const entry of phasr.logEntries(what.id, what.request)) {
     if (isJson)
-      output.jsonLine(entry.kind === 'gap' ? { kind: 'gap', droppedBytes: entry.droppedBytes } : entry.event);
+      output.jsonLine(
+        'agent-event',
+        entry.kind === 'gap' ? { kind: 'gap', droppedBytes: entry.droppedBytes } : entry.event,
+      );
     else for (const line of render(entry)) await output.bytes(Buffer.from(`${line}\n`));
   }
 }
@@ -63,6 +66,7 @@ async function printBytes({ options, output }: Invocation, phasr: Phasr, what: W
   for await (const piece of phasr.logs(what.id, what.request)) {
     if (isJson)
       output.jsonLine(
+        'agent-event',
         piece.kind === 'gap'
           ? { kind: 'gap', droppedBytes: piece.droppedBytes }
           : { kind: 'output', text: decoder.write(piece.bytes) },

@@ -28,7 +28,7 @@ export const merge: Handler = (invocation) =>
       if (left.length > 0 && !isJson) output.note(`  not tried: ${left.join(', ')}`);
       break;
     }
-    if (isJson) output.json({ merges: documents });
+    if (isJson) output.json('merge', { merges: documents });
     return refused ? 1 : 0;
   });
 

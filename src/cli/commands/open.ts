@@ -23,7 +23,7 @@ export const open: Handler = (invocation) =>
         chooseEditor(env, { asked, configured, hasTerminal: hasTerminal || isJson, directory });
     const command = wantsShell ? chosen.command : [...chosen.command, entered.path];
     if (isJson) {
-      output.json({
+      output.json('open', {
         task: entered.task.id,
         path: entered.path,
         command,

@@ -12,7 +12,7 @@ export const path: Handler = (invocation) =>
         hint: `phasr show ${task.id}`,
       });
     }
-    if (flag(options, 'json')) output.json({ task: task.id, path: task.worktreePath });
+    if (flag(options, 'json')) output.json('path', { task: task.id, path: task.worktreePath });
     else output.line(task.worktreePath);
     return 0;
   });

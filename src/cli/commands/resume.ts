@@ -21,7 +21,7 @@ export const resume: Handler = (invocation) =>
     });
     const isJson = flag(options, 'json');
     if (outcome.kind === 'refused') {
-      if (isJson) output.json(refusalJson(outcome));
+      if (isJson) output.json('refusal', refusalJson(outcome));
       else printRefusal(output, outcome);
       return 1;
     }
@@ -29,7 +29,7 @@ export const resume: Handler = (invocation) =>
     if (!isJson && !isDetached) return watchTasks(invocation, phasr, [id]);
     if (!isDetached) await phasr.wait([id], { limitMs: null, signal, onLook: null });
     const view = await phasr.view(phasr.find(id));
-    if (isJson) output.json(taskJson(view));
+    if (isJson) output.json('task', taskJson(view));
     else output.line(`task ${id} goes on: phasr logs ${id} -f`);
     return isDetached || view.state.name === 'done' ? 0 : 1;
   });

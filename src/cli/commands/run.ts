@@ -56,7 +56,7 @@ async function printJson(
   const isDetached = flag(options, 'detach');
   if (!isDetached) await phasr.wait(ids, { limitMs: null, signal, onLook: null });
   const views = await Promise.all(ids.map((id) => phasr.view(phasr.find(id))));
-  output.json({
+  output.json('run', {
     bases: launched.bases,
     uncommittedFilesLeftBehind: leftBehind,
     jobs: phasr.jobs(),

@@ -20,7 +20,7 @@ export const show: Handler = (invocation) =>
         at: new Date(atMs).toISOString(),
         ...event,
       }));
-      output.json({
+      output.json('show', {
         ...taskJson(details),
         runs: details.task.runs.map(runJson),
         worktreeExists,

@@ -13,7 +13,7 @@ export const signal: Handler = (invocation) => {
   const directory = invocation.env['PHASR_WORKTREE'] ?? invocation.directory;
   return withPhasr({ ...invocation, directory }, async (phasr) => {
     const task = phasr.signal({ kind, message: more.join(' ') });
-    if (flag(invocation.options, 'json')) invocation.output.json({ task: task.id, signal: kind });
+    if (flag(invocation.options, 'json')) invocation.output.json('signal', { task: task.id, signal: kind });
     return 0;
   });
 };

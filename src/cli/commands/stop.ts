@@ -26,7 +26,7 @@ export const stop: Handler = (invocation) =>
         `task ${id} ${view.state.name}: ${renderVisible(view.state.evidence)}; ${whatIsKept(view.task)}`,
       );
     }
-    if (isJson) output.json({ tasks: documents });
+    if (isJson) output.json('tasks', { tasks: documents });
     return outcomes.every(({ outcome }) => outcome.kind === 'stopped') ? 0 : 1;
   });
 

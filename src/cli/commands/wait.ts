@@ -22,7 +22,7 @@ export const wait: Handler = (invocation) =>
     const { kind, views } = isWatched
       ? await (await import('../watch.ts')).followTasks(invocation, phasr, { ids, limitMs })
       : await waitFor(phasr, ids, { limitMs, signal, onLook: null });
-    if (isJson) output.json({ outcome: kind, tasks: views.map(taskJson) });
+    if (isJson) output.json('wait', { outcome: kind, tasks: views.map(taskJson) });
     else if (views.length === 0) output.line('no task is live');
     else if (!isWatched) for (const view of views) output.line(renderStateLine(view));
     if (kind === 'timed-out' && !isJson) output.note('phasr: the time is up; the tasks go on');

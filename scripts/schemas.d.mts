@@ -1,0 +1,1 @@
+export function renderSchemas(): readonly { readonly name: string; readonly content: string }[];
