@@ -248,3 +248,72 @@ test('git in a task asks nobody: no editor, no password, and commits carry the n
     'Ada Tester <ada@example.com>\nAda Tester <ada@example.com>',
   );
 });
+
+/** The person's own settings. */
+function configure(world: World, toml: string): void {
+  mkdirSync(join(world.home, '.config/phasr'), { recursive: true });
+  writeFileSync(join(world.home, '.config/phasr/config.toml'), toml);
+}
+
+test('a run whose model does not answer, or that prints nothing more, is stopped, keeps its work, and says why', async () => {
+  await using stage = new Stage('limits');
+  configure(stage.world, '[limits]\nno_progress = "1s"\nretries = "1s"\n');
+  writeFileSync(join(stage.play, 'hold'), '');
+  const silent = await stage.run([INIT, TEXT]);
+  expect(silent).toMatchObject({
+    state: 'stopped',
+    evidence: 'stopped, having printed nothing for 1s: is well',
+  });
+  expect(stage.world.git(['show', `${silent.head}:work.txt`])).toBe('work of run 1');
+  const refused = await stage.run([INIT, RETRY]);
+  expect(refused).toMatchObject({
+    state: 'stopped',
+    evidence: 'stopped, its model not answering: rate limit for 1s (429 rate_limit)',
+  });
+});
+
+test('a tool that works in silence is given more time than an agent that does nothing', async () => {
+  await using stage = new Stage('patience');
+  configure(stage.world, '[limits]\nno_progress = "1s"\n');
+  writeFileSync(join(stage.play, 'hold'), '');
+  const started = Date.now();
+  const task = await stage.run([INIT, BASH]);
+  expect(task.evidence).toBe('stopped, having printed nothing for 1s: Bash npm test');
+  expect(Date.now() - started).toBeGreaterThan(4000);
+});
+
+test('each time a task begins to wait, is done or fails the person is told once, and not while he is watching', async () => {
+  await using stage = new Stage('notify');
+  const { world } = stage;
+  const told = join(world.root, 'told');
+  const script = `echo "$PHASR_TASK $PHASR_STATE: $PHASR_REASON" >> "${told}"`;
+  configure(world, `[notify]\ncommand = ["sh", "-c", ${JSON.stringify(script)}]\n`);
+  const cli = `"${process.execPath}" "${fileURLToPath(new URL('../dist/cli.cjs', import.meta.url))}"`;
+  const gate = (n: number): string => `while ! test -e "${world.root}/gate-${n}"; do sleep 0.02; done`;
+  const asking = [
+    `${cli} signal needs-input "which one?"`,
+    gate(1),
+    `${cli} signal progress "going on"`,
+    `${cli} signal needs-input "and now?"`,
+    gate(2),
+  ].join('\n');
+  await world.ok(['run', 'asks', '--detach', '--', 'sh', '-c', asking]);
+  const lines = (): readonly string[] =>
+    existsSync(told) ? readFileSync(told, 'utf8').trimEnd().split('\n') : [];
+  await waitFor('the first question', () => lines().length === 1);
+  writeFileSync(join(world.root, 'gate-1'), '');
+  await waitFor('the second question', () => lines().length === 2);
+  writeFileSync(join(world.root, 'gate-2'), '');
+  await waitFor('its end', () => lines().length === 3);
+  await world.ok(['run', 'fails', '--detach', '--', 'false']);
+  await waitFor('the failure', () => lines().length === 4);
+  // Watched from its beginning to its end.
+  await world.ok(['run', 'watched', '--', 'true']);
+  await waitFor('everything to end', () => world.processes().length === 0);
+  expect(lines()).toEqual([
+    '1 waiting: for you: which one?',
+    '1 waiting: for you: and now?',
+    '1 done: exit code 0',
+    '2 failed: exit code 1',
+  ]);
+});
