@@ -215,6 +215,8 @@ test('completing writes nothing, recovers nothing and starts nothing, not even w
       expect(ran).toMatchObject({ code: 0, stderr: '' });
     }
   };
+  // A supervisor that is about to end still has the database open.
+  await waitFor('the supervisor to end', () => world.processes().length === 0);
   const untouched = listFiles(world.root);
   await completeAll();
   expect(listFiles(world.root)).toEqual(untouched);
@@ -246,6 +248,7 @@ test('completing never fails: outside a repository, with a damaged database, wit
   expect(await complete(['merge', ''], { cwd: world.home })).toBe('');
   expect(await complete(['merge', '--s'], { cwd: world.home })).toContain('--strategy\t');
   expect(await complete(['merge', ''], { env: { PATH: '/nowhere' } })).toBe('');
+  await waitFor('the supervisor to end', () => world.processes().length === 0);
   world.write('.git/phasr/phasr.db', 'this is no database '.repeat(1000));
   expect(await complete(['merge', ''])).toBe('');
   expect(await complete(['merge', '--s'])).toContain('--strategy\t');

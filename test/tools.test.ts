@@ -421,6 +421,7 @@ test('doctor finds no problem where there is none, in a repository and outside, 
   // What real agents do when they are asked for their version is their business.
   for (const { program } of AGENTS) fakeProgram(world, program, 'echo 1.2.3');
   const env = { PATH: `${join(world.root, 'bin')}:${world.env['PATH'] ?? ''}` };
+  await waitFor('the supervisor to end', () => world.processes().length === 0);
   const before = listFiles(world.root);
   const { code, findings } = await examined(world, { env });
   expect(findings.filter(({ status }) => status === 'problem')).toEqual([]);
@@ -600,6 +601,8 @@ test('where the records are damaged or gone, doctor says so and offers no worktr
   world.init();
   await world.task('echo 1 > file');
   const database = join(world.repo, '.git/phasr/phasr.db');
+  // A supervisor that is about to end still has the database open.
+  await waitFor('the supervisor to end', () => world.processes().length === 0);
   renameSync(database, `${database}.kept`);
   expect(await found(world, 'tasks')).toContain('problem: the record of 1 task is gone');
   expect(await found(world, 'remains')).toBe('');
