@@ -108,8 +108,7 @@ export async function listAgents(options: OpenOptions): Promise<readonly FoundAg
 }
 
 export { chooseEditor } from './operations/editor.ts';
-export { completionSources, glimpse } from './operations/peek.ts';
-
+export { findEditors, glimpse } from './operations/peek.ts';
 /** What keeps a directory from being in a repository: no git program, or no repository; undefined when it is in one. */
 export async function findMissingRepository({
   directory,
