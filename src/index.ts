@@ -3,6 +3,7 @@
 export {
   type Phasr,
   type OpenOptions,
+  examine,
   initUserSettings,
   listAgents,
   openPhasr,
@@ -19,6 +20,7 @@ export type { FoundAgent } from './operations/agents.ts';
 export type { TaskDiff } from './operations/diff.ts';
 export type { FileChange } from './git/diff.ts';
 export type { DiscardOutcome } from './operations/discard.ts';
+export type { Finding } from './operations/doctor/examine.ts';
 export type { Entered, ForegroundEnd } from './operations/enter.ts';
 export type { TaskView } from './operations/inspect.ts';
 export type { TaskDetails } from './operations/show.ts';

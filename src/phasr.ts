@@ -9,6 +9,7 @@ import { PhasrError } from './base/errors.ts';
 import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
 import { agentsOf, findAgents, type FoundAgent } from './operations/agents.ts';
 import type { Context } from './operations/context.ts';
+import type { Finding } from './operations/doctor/examine.ts';
 import type { Entered } from './operations/enter.ts';
 import { requireTask } from './operations/context.ts';
 import type { TaskDiff } from './operations/diff.ts';
@@ -107,8 +108,7 @@ export async function listAgents(options: OpenOptions): Promise<readonly FoundAg
 }
 
 export { chooseEditor } from './operations/editor.ts';
-export { completionSources, glimpse } from './operations/peek.ts';
-
+export { findEditors, glimpse } from './operations/peek.ts';
 /** What keeps a directory from being in a repository: no git program, or no repository; undefined when it is in one. */
 export async function findMissingRepository({
   directory,
@@ -147,6 +147,15 @@ export async function initUserSettings(
 ): Promise<Initialized> {
   const init = await import('./operations/init.ts');
   return init.initUserSettings({ env, directory, worktreeRoot: null }, request);
+}
+
+/** Looks at the machine, and at the repository if `directory` is in one; repairs and writes nothing. */
+export async function examine({
+  directory,
+  env = definedVariables(process.env),
+}: OpenOptions): Promise<readonly Finding[]> {
+  const { examine: examineBoth } = await import('./operations/doctor/examine.ts');
+  return examineBoth(directory, env);
 }
 
 /** The body of a supervisor process: carries a task's run to its end. */

@@ -110,6 +110,7 @@ for (const shellUnderTest of SHELLS) {
     async () => {
       await using world = await makeShellWorld(`complete-${name}`);
       world.git(['branch', 'feature/one']);
+      world.write('phasr.toml', '[agents.mine]\ncommand = ["./mine.sh"]\n');
       const shell = await startShell(world, shellUnderTest);
       expect(await called(shell, 'phasr mer\t')).toBe('<merge>');
       expect(await called(shell, 'phasr merge 1 2 4 --strat\tsq\t')).toBe(
@@ -120,6 +121,9 @@ for (const shellUnderTest of SHELLS) {
       expect(await called(shell, 'phasr run "a b" --base=feat\t')).toBe('<run><a b><--base=feature/one>');
       expect(await called(shell, 'phasr run x -b "feat\t')).toBe('<run><x><-b><feature/one>');
       expect(await called(shell, 'phasr diff 1 READ\t')).toBe('<diff><1><README.md>');
+      expect(await called(shell, 'phasr run -F READ\t')).toBe('<run><-F><README.md>');
+      expect(await called(shell, 'phasr run --file=READ\t')).toBe('<run><--file=README.md>');
+      expect(await called(shell, 'phasr run --agent=mi\t')).toBe('<run><--agent=mine>');
       expect(await called(shell, 'phasr help disc\t')).toBe('<help><discard>');
       expect(await called(shell, 'phasr exec 1 -- dirnam\t')).toBe('<exec><1><--><dirname>');
       // Ids come with state and title.
@@ -215,6 +219,8 @@ test('completing writes nothing, recovers nothing and starts nothing, not even w
       expect(ran).toMatchObject({ code: 0, stderr: '' });
     }
   };
+  // A supervisor that is about to end still has the database open.
+  await waitFor('the supervisor to end', () => world.processes().length === 0);
   const untouched = listFiles(world.root);
   await completeAll();
   expect(listFiles(world.root)).toEqual(untouched);
@@ -246,6 +252,7 @@ test('completing never fails: outside a repository, with a damaged database, wit
   expect(await complete(['merge', ''], { cwd: world.home })).toBe('');
   expect(await complete(['merge', '--s'], { cwd: world.home })).toContain('--strategy\t');
   expect(await complete(['merge', ''], { env: { PATH: '/nowhere' } })).toBe('');
+  await waitFor('the supervisor to end', () => world.processes().length === 0);
   world.write('.git/phasr/phasr.db', 'this is no database '.repeat(1000));
   expect(await complete(['merge', ''])).toBe('');
   expect(await complete(['merge', '--s'])).toContain('--strategy\t');

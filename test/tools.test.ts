@@ -1,16 +1,18 @@
 /** What helps a person around his tasks: the first screen, the reference, and small commands beside the main ones. */
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { AGENTS } from '../src/agent/catalogue.ts';
 import { COMMANDS } from '../src/cli/commands.ts';
 import { GROUPS } from '../src/cli/help.ts';
 import { renderReference } from '../src/cli/reference.ts';
+import { listFiles } from './support/files.ts';
 import { hasTerminal, Typist } from './support/typist.ts';
 import { waitFor } from './support/wait-for.ts';
-import { makeWorld, type World } from './support/world.ts';
+import { makeWorld, type RunOptions, type World } from './support/world.ts';
 
 const CLI_REFERENCE = fileURLToPath(new URL('../docs/cli.md', import.meta.url));
 
@@ -384,4 +386,235 @@ test('runs that were recorded by a version without reports have no cost, and no 
   expect((await world.json(['cost'])) as unknown).toMatchObject({
     total: { runs: 1, runsWithTokens: 0, tokens: null, costUsd: null },
   });
+});
+
+type FindingJson = {
+  readonly check: string;
+  readonly status: 'ok' | 'note' | 'problem';
+  readonly message: string;
+  readonly hint: string | null;
+};
+
+/** What `phasr doctor --json` finds, and its exit code. */
+async function examined(
+  world: World,
+  options: RunOptions = {},
+): Promise<{ code: number | null; findings: readonly FindingJson[] }> {
+  const ran = await world.phasr(['doctor', '--json'], options);
+  expect(ran.stderr).toBe('');
+  return { code: ran.code, findings: JSON.parse(ran.stdout) as FindingJson[] };
+}
+
+/** All findings of one check, as `status: message → hint`. */
+async function found(world: World, check: string, options: RunOptions = {}): Promise<string> {
+  const { findings } = await examined(world, options);
+  return findings
+    .filter((finding) => finding.check === check)
+    .map(({ status, message, hint }) => `${status}: ${message}${hint === null ? '' : ` → ${hint}`}`)
+    .join('\n');
+}
+
+test('doctor finds no problem where there is none, in a repository and outside, and writes nothing', async () => {
+  await using world = makeWorld('doctor');
+  world.init();
+  await world.task('echo 1 > file');
+  // What real agents do when they are asked for their version is their business.
+  for (const { program } of AGENTS) fakeProgram(world, program, 'echo 1.2.3');
+  const env = { PATH: `${join(world.root, 'bin')}:${world.env['PATH'] ?? ''}` };
+  await waitFor('the supervisor to end', () => world.processes().length === 0);
+  const before = listFiles(world.root);
+  const { code, findings } = await examined(world, { env });
+  expect(findings.filter(({ status }) => status === 'problem')).toEqual([]);
+  expect(code).toBe(0);
+  expect([...new Set(findings.map(({ check }) => check))]).toEqual([
+    'git',
+    'node',
+    'sqlite',
+    'agents',
+    'sandbox',
+    'PHASR_HOME',
+    'disk',
+    'file system',
+    'settings',
+    'places',
+    'repository',
+    'tasks',
+    'identity',
+    'hooks',
+    'index lock',
+    'remains',
+  ]);
+  for (const finding of findings)
+    expect(Object.keys(finding)).toEqual(['check', 'status', 'message', 'hint']);
+  expect(findings.find(({ check }) => check === 'tasks')?.message).toBe('1 task, 1 open');
+  expect(findings.find(({ check }) => check === 'identity')?.message).toBe('Ada Tester <ada@example.com>');
+  expect(findings.find(({ check }) => check === 'remains')).toMatchObject({
+    status: 'ok',
+    message: 'none',
+  });
+
+  const outside = await examined(world, { cwd: world.home, env });
+  expect(outside.code).toBe(0);
+  expect(outside.findings.at(-1)).toEqual({
+    check: 'repository',
+    status: 'note',
+    message: 'not in a git repository; skipped: repository, tasks, identity, hooks, index lock, remains',
+    hint: 'cd path/to/repository',
+  });
+  expect(listFiles(world.root)).toEqual(before);
+  expect(world.processes()).toEqual([]);
+  expect(await world.ok(['doctor'], { env })).toMatch(
+    /^ok +git +git version .*\n(?:.*\n)+\nno problem(?:, \d+ notes?)?\n$/,
+  );
+});
+
+test('doctor names what does not work, with the next command, and exit code 1', async () => {
+  await using world = makeWorld('doctor-problems');
+  world.init();
+  const path = (bin: string): RunOptions => ({ env: { PATH: `${bin}:${world.env['PATH'] ?? ''}` } });
+  const old = fakeProgram(
+    world,
+    'git',
+    'test "$*" = "${*%version}" && exec /usr/bin/env PATH="${PATH#*:}" git "$@"; echo "git version 2.30.1"',
+  );
+  expect(await found(world, 'git', path(old))).toBe(
+    'problem: git version 2.30.1 is too old for Phasr → Install git 2.38 or newer.',
+  );
+  expect((await examined(world, path(old))).code).toBe(1);
+  const nothing = await examined(world, { env: { PATH: '/nowhere' } });
+  expect(nothing.code).toBe(1);
+  expect(nothing.findings[0]).toMatchObject({ check: 'git', status: 'problem' });
+  expect(nothing.findings.at(-1)?.message).toContain('no git to ask; skipped: repository');
+
+  expect(await found(world, 'PHASR_HOME', { env: { PHASR_HOME: 'relative' } })).toContain(
+    'problem: PHASR_HOME is relative, which means another folder',
+  );
+  expect(await found(world, 'PHASR_HOME', { env: { PHASR_HOME: join(world.home, '.gitconfig') } })).toContain(
+    'which is no folder',
+  );
+
+  world.write('phasr.toml', 'agent = "claude"\nnonsense = 1\n');
+  expect(await found(world, 'settings')).toMatch(/^problem: .*phasr\.toml/);
+  world.write('phasr.toml', 'agent = "claude"\n');
+  expect(await found(world, 'settings')).toBe(`ok: ${world.repo}/phasr.toml`);
+
+  world.git(['branch', 'phasr']);
+  expect(await found(world, 'repository')).toContain(
+    'stands in the way of branches named phasr/task-… → git branch -m phasr phasr-old',
+  );
+  world.git(['config', 'core.hooksPath', 'gone']);
+  expect(await found(world, 'hooks')).toBe(
+    `note: core.hooksPath is ${world.repo}/gone, which is not there → git config --show-origin core.hooksPath`,
+  );
+  world.git(['config', '--global', '--unset', 'user.email']);
+  world.git(['config', '--global', 'user.useConfigOnly', 'true']);
+  expect(await found(world, 'identity')).toMatch(
+    /^problem: git does not know who you are.* → git config --global user\.name/,
+  );
+});
+
+test('doctor tries the sandbox and asks agents for their versions', async () => {
+  await using world = makeWorld('doctor-programs');
+  world.init();
+  const bin = fakeProgram(world, 'claude', 'echo "9.8.7 (Claude Code)"');
+  fakeProgram(world, 'codex', 'exit 3');
+  fakeProgram(world, 'bwrap', 'test "$1" = --version && echo "bubblewrap 1.2.3"');
+  const options = { env: { PATH: `${bin}:${world.env['PATH'] ?? ''}` } };
+  expect(await found(world, 'agents', options)).toContain('ok: Claude Code 9.8.7');
+  expect(await found(world, 'agents', options)).toContain(
+    'note: Codex is there, but does not say its version → codex --version',
+  );
+  expect(await found(world, 'sandbox', options)).toContain(
+    'note: bubblewrap 1.2.3 is there, but may not make namespaces → ',
+  );
+  fakeProgram(world, 'bwrap', 'test "$1" = --version && echo "bubblewrap 1.2.3" || exit 0');
+  expect(await found(world, 'sandbox', options)).toBe('ok: bubblewrap 1.2.3 works');
+});
+
+test('doctor tells a lock that a dead git has left from one that is held', async () => {
+  await using world = makeWorld('doctor-lock');
+  world.init();
+  const lock = join(world.repo, '.git/index.lock');
+  writeFileSync(lock, '');
+  expect(await found(world, 'index lock')).toBe(
+    `problem: ${lock} was left by a git command that has died → rm ${lock}`,
+  );
+  expect((await examined(world)).code).toBe(1);
+  const holder = spawn('sh', ['-c', `exec 9> '${lock}'; echo held; exec sleep 600`], { env: world.env });
+  await new Promise((resolve) => holder.stdout.once('data', resolve));
+  expect(await found(world, 'index lock')).toBe(`note: a git command is at work: ${lock}`);
+});
+
+test('doctor lists what dead processes and deleted records have left, and tells nobody to remove what he has not seen', async () => {
+  await using world = makeWorld('doctor-remains');
+  world.init();
+  const { worktree } = await world.task('true');
+  const trees = dirname(worktree);
+  mkdirSync(join(trees, '7-stray'));
+  mkdirSync(join(trees, '.trash/8.9'), { recursive: true });
+  world.write('.git/worktrees/phasr-7/locked', 'phasr task 7; see: phasr show 7\n');
+  world.write('.git/worktrees/phasr-8/locked', 'mine, although it is called so\n');
+  world.write('.git/phasr/tasks/9/clean/HEAD', '');
+  world.write('.git/phasr/trash/5.6/entry.json', '{"worktree":"/nowhere"}');
+  world.write('.git/phasr/trash/5.6/clean/HEAD', '');
+  world.write('.git/phasr/trash/5.7/entry.json', '{"worktree":"/nowhere"}');
+  world.write('.git/phasr/trash/5.7/clean/HEAD', '');
+  world.write('.git/phasr/trash/5.7/held', 'a repository inside it\n');
+  renameSync(worktree, `${worktree}.moved`);
+  const remains = await found(world, 'remains');
+  expect(remains.split('\n')).toEqual([
+    expect.stringMatching(
+      /^note: 3 worktree folders that no task knows: .*\/1-do-it\.moved, .*\/7-stray, .*\/\.trash\/8\.9 → ls -A .*\(then rm -r what you do not need\)$/,
+    ),
+    `note: 1 worktree registration of no open task: ${world.repo}/.git/worktrees/phasr-7 → rm -r ${world.repo}/.git/worktrees/phasr-7`,
+    expect.stringMatching(/^note: 1 task folder without a record: .*\/tasks\/9 → ls -A /),
+    expect.stringMatching(/^note: the worktree of task 1 is not where Phasr made it: .* → phasr show 1 /),
+    expect.stringMatching(/^note: 1 removed worktree not yet emptied: .*5\.6 → phasr list /),
+    expect.stringMatching(
+      /^note: 1 removed worktree kept on the disk, .*5\.7 \(a repository inside it\) → phasr list --all /,
+    ),
+  ]);
+  expect((await examined(world)).code).toBe(0);
+});
+
+test('doctor names places of dead processes, and worktrees of repositories that are gone', async () => {
+  await using world = makeWorld('doctor-dead');
+  world.init();
+  await world.json(['run', 'one', '--detach', '--', 'sleep', '600']);
+  await waitFor('the run', async () => (await world.json(['show', '1'])).state === 'running');
+  expect(await found(world, 'places')).toBe('ok: none is held by a dead process');
+  await waitFor('everything to be dead', () => {
+    for (const pid of world.processes()) process.kill(pid, 'SIGKILL');
+    return world.processes().length === 0;
+  });
+  expect(await found(world, 'places')).toContain(
+    `note: 1 place held by nobody that lives: task 1 of ${world.repo}/.git → phasr list`,
+  );
+  renameSync(world.repo, `${world.repo}-gone`);
+  expect(await found(world, 'remains', { cwd: world.home })).toMatch(
+    /^note: 1 worktree of repositories that are gone: .*\/1-one → ls -A /,
+  );
+});
+
+test('where the records are damaged or gone, doctor says so and offers no worktree for removal', async () => {
+  await using world = makeWorld('doctor-records');
+  world.init();
+  await world.task('echo 1 > file');
+  const database = join(world.repo, '.git/phasr/phasr.db');
+  // A supervisor that is about to end still has the database open.
+  await waitFor('the supervisor to end', () => world.processes().length === 0);
+  renameSync(database, `${database}.kept`);
+  expect(await found(world, 'tasks')).toContain('problem: the record of 1 task is gone');
+  expect(await found(world, 'remains')).toBe('');
+  writeFileSync(database, 'this is no database '.repeat(1000));
+  expect(await found(world, 'tasks')).toMatch(/^problem: .*phasr\.db is damaged → /);
+  expect(await found(world, 'remains')).toBe('');
+  expect((await examined(world)).code).toBe(1);
+  const { openDatabase } = await import('../src/store/database.ts');
+  rmSync(database);
+  openDatabase(database, ['', '', '', '', '', '', '', '', '']).close();
+  expect(await found(world, 'tasks')).toContain(
+    'is of another version of Phasr → npm install -g phasr@latest',
+  );
+  expect(await found(world, 'remains')).toBe('');
 });

@@ -1,9 +1,9 @@
 /** `phasr complete -- words…`: the hidden entry that the shells' completion scripts call. It never fails and never writes. */
 
 import type { Environment } from '../base/environment.ts';
-import { completionSources, glimpse } from '../phasr.ts';
+import { findEditors, glimpse, listAgents, PERMISSIONS } from '../phasr.ts';
 import { COMMANDS } from './commands.ts';
-import { completeWords, renderCompletion } from './completion.ts';
+import { type Candidate, completeWords, renderCompletion } from './completion.ts';
 
 /** What may stand where the cursor is, as lines for the scripts; empty when nothing is known. */
 export async function answerCompletion(
@@ -15,8 +15,10 @@ export async function answerCompletion(
   let looking: ReturnType<typeof glimpse> | undefined;
   try {
     const completion = await completeWords(words, {
-      ...completionSources(quiet),
       commands: COMMANDS,
+      agents: () => agentCandidates({ directory: directory(), env: quiet }),
+      permissions: PERMISSIONS,
+      editors: () => findEditors(quiet),
       glimpse: async () => {
         try {
           return await (looking ??= glimpse(directory(), quiet));
@@ -31,4 +33,12 @@ export async function answerCompletion(
     // Safe to ignore: an error has no place in what a person is typing; calling the command shows it.
     return '';
   }
+}
+
+async function agentCandidates(where: Parameters<typeof listAgents>[0]): Promise<readonly Candidate[]> {
+  const found = await listAgents(where);
+  return found.map(({ name, title, path }) => ({
+    value: name,
+    description: path === null ? `${title} (not found in PATH)` : title,
+  }));
 }

@@ -22,7 +22,7 @@ const SOURCES: Sources = {
     tasks: TASKS,
     names: async (of) => (of === 'tags' ? ['v1.4'] : ['feature/one', 'main', 'phasr/task-1-x']),
   }),
-  agents: () => [{ value: 'claude', description: 'Claude Code' }],
+  agents: async () => [{ value: 'claude', description: 'Claude Code' }],
   permissions: ['edit', 'plan'],
   editors: () => ['vim'],
 };
@@ -78,6 +78,8 @@ test('options are offered once, and their values by name, in the same word or th
   expect(await values(['run', 'x', '-b', 'v'])).toEqual(['v1.4']);
   expect(await values(['run', '--timeout', ''])).toEqual([]);
   expect(await values(['open', '--editor', ''])).toEqual(['vim']);
+  expect(await values(['run', '--file', ''])).toBe('files');
+  expect(await values(['run', '-F', 'tasks', '--format=t'])).toEqual(['--format=toml']);
   expect(await values(['list', ''])).toEqual(['--all', '--json', '--help']);
   // Whatever command declares them.
   const commands: readonly CommandDeclaration[] = COMMANDS.map((command) => ({

@@ -11,14 +11,14 @@ import type { Glimpse, GlimpsedTask } from '../operations/peek.ts';
 import { isLive } from '../task/decide.ts';
 import type { CommandDeclaration, OptionDeclaration } from './command.ts';
 
-type Candidate = { readonly value: string; readonly description: string };
+export type Candidate = { readonly value: string; readonly description: string };
 
 /** Where candidates come from; asked only when they are needed. */
 export type Sources = {
   readonly commands: readonly CommandDeclaration[];
   /** Undefined outside a repository. */
   readonly glimpse: () => Promise<Glimpse | undefined>;
-  readonly agents: () => readonly Candidate[];
+  readonly agents: () => Promise<readonly Candidate[]>;
   readonly permissions: readonly string[];
   readonly editors: () => readonly string[];
 };
@@ -156,8 +156,9 @@ async function optionValues(
   { flags }: OptionDeclaration,
   prefix: string,
   sources: Sources,
-): Promise<readonly Candidate[]> {
+): Promise<Completion> {
   const values = await valuesOf(longName(flags), sources);
+  if (values === 'files') return values;
   return values.map(({ value, description }) => ({ value: prefix + value, description }));
 }
 
@@ -167,7 +168,7 @@ function isTaskBranch(name: string): boolean {
 
 const plain = (value: string): Candidate => ({ value, description: '' });
 
-async function valuesOf(option: string, sources: Sources): Promise<readonly Candidate[]> {
+async function valuesOf(option: string, sources: Sources): Promise<Completion> {
   const names = async (of: 'branches' | 'tags'): Promise<readonly string[]> =>
     (await (await sources.glimpse())?.names(of)) ?? [];
   switch (option) {
@@ -190,6 +191,10 @@ async function valuesOf(option: string, sources: Sources): Promise<readonly Cand
         { value: 'squash', description: 'one commit' },
         { value: 'rebase', description: "the task's commits, on top" },
       ];
+    case '--file':
+      return 'files';
+    case '--format':
+      return ['yaml', 'toml', 'json'].map(plain);
     case '--editor':
       return sources.editors().map(plain);
     default:

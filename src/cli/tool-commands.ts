@@ -75,6 +75,29 @@ export const TOOL_COMMANDS: readonly CommandDeclaration[] = [
     load: async () => (await import('./commands/exec.ts')).exec,
   },
   {
+    name: 'doctor',
+    group: 'tools',
+    arguments: '',
+    summary: 'check this machine and this repository, and say what to do',
+    details: [
+      'Looks at git, Node, SQLite, agents and their versions, room on the disk, the sandbox, your git identity, hooks, stale locks, and at what dead',
+      'processes have left. It repairs nothing and writes nothing. Outside a repository what needs one is skipped.',
+      '',
+      'Exit code 0 when there is no problem, else 1. On systems other than Linux some of it is not verified.',
+    ].join('\n'),
+    options: [
+      {
+        flags: '--json',
+        description: 'print the checks as JSON: check, status (ok, note, problem), message, hint',
+      },
+    ],
+    examples: [
+      ['phasr doctor', 'is everything ready?'],
+      ['phasr doctor --json | jq -r \'.[] | select(.status == "problem").hint\'', 'in a script'],
+    ],
+    load: async () => (await import('./commands/doctor.ts')).doctor,
+  },
+  {
     name: 'completion',
     group: 'tools',
     arguments: '[shell]',

@@ -4,8 +4,6 @@
  */
 
 import type { Environment } from '../base/environment.ts';
-import { PERMISSIONS } from '../agent/agent.ts';
-import { AGENTS } from '../agent/catalogue.ts';
 import { findRepository, findTaskWorktree, repositoryPlace } from '../git/repository.ts';
 import { listRefNames } from '../git/refs.ts';
 import { repositoryPaths } from '../store/paths.ts';
@@ -15,22 +13,9 @@ import { findProgram } from '../process/find.ts';
 import { describeState, type StateName } from '../task/state.ts';
 import type { Task } from '../task/task.ts';
 
-/** What can be completed without a repository: names of agents, permissions, editors that are here. */
-export function completionSources(env: Environment): {
-  readonly agents: () => readonly { readonly value: string; readonly description: string }[];
-  readonly permissions: readonly string[];
-  readonly editors: () => readonly string[];
-} {
-  const isHere = (program: string): boolean => findProgram(program, env, '/') !== undefined;
-  return {
-    agents: () =>
-      AGENTS.map(({ name, program, title }) => ({
-        value: name,
-        description: isHere(program) ? title : `${title} (not found in PATH)`,
-      })),
-    permissions: PERMISSIONS,
-    editors: () => LOOKED_FOR.filter(isHere),
-  };
+/** Editors for a task's worktree that are in PATH. */
+export function findEditors(env: Environment): readonly string[] {
+  return LOOKED_FOR.filter((name) => findProgram(name, env, '/') !== undefined);
 }
 
 /** A task with what its record says of its state; the process table is not asked. */

@@ -97,6 +97,19 @@ export function openDatabase(path: string, schema: readonly string[]): Database 
   });
 }
 
+/** Which SQLite this machine has, in words. Throws whatever keeps it from being loaded. */
+export function describeSqlite(): string {
+  const connection = new (loadSqlite().DatabaseSync)(':memory:');
+  try {
+    const row = connection.prepare('SELECT sqlite_version() AS version').get() as Row | undefined;
+    const from =
+      process.getBuiltinModule?.('node:sqlite') === undefined ? '@photostructure/sqlite' : 'node:sqlite';
+    return `SQLite ${String(row?.['version'])} (${from})`;
+  } finally {
+    connection.close();
+  }
+}
+
 /** Looking in passing waits for nobody. */
 const PEEK_TIMEOUT_MS = 200;
 

@@ -5,7 +5,7 @@
  * costs order, never work.
  */
 
-import { type Database, openDatabase, type Row } from './database.ts';
+import { type Database, openDatabase, peekDatabase, type Row } from './database.ts';
 
 const SCHEMA = [
   `CREATE TABLE places (
@@ -108,6 +108,13 @@ export function openPlaces(path: string): Places {
       void database.run("INSERT OR REPLACE INTO settings (key, value) VALUES ('jobs', ?)", String(jobs)),
     close: database.close,
   };
+}
+
+/** The places as {@link Places.list} gives them, looked at in passing; none where there is no list. */
+export function peekPlaces(path: string): readonly Place[] {
+  const read = (database: Database): readonly Place[] =>
+    database.all('SELECT * FROM places ORDER BY id').map(parsePlace);
+  return peekDatabase(path, SCHEMA, read) ?? [];
 }
 
 function admitNext(database: Database, max: number, holder: string): Place | undefined {

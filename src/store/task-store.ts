@@ -101,9 +101,32 @@ export function openTaskStore(path: string): TaskStore {
 
 /** The tasks as {@link TaskStore.list} gives them, looked at in passing: none where there is no database of this version. */
 export function peekTasks(path: string, which: 'all' | 'open'): readonly Task[] {
-  const read = (database: Database): readonly Task[] =>
-    database.all(LISTS[which]).flatMap((row) => parseRow(row) ?? []);
-  return peekDatabase(path, SCHEMA, read) ?? [];
+  return peekDatabase(path, SCHEMA, (database) => readTasks(database, which)) ?? [];
+}
+
+function readTasks(database: Database, which: 'all' | 'open'): readonly Task[] {
+  return database.all(LISTS[which]).flatMap((row) => parseRow(row) ?? []);
+}
+
+/** What a check of the whole database sees; nothing is written. */
+export type TaskRecords = {
+  readonly tasks: readonly Task[];
+  /** What SQLite finds wrong with the file, in its words; null when nothing. */
+  readonly damage: string | null;
+  /** Who empties the trash, as an identity key; undefined when nobody does. */
+  readonly sweeper: string | undefined;
+};
+
+/** Checks the database of a repository. Undefined when there is none of this version; throws `database-corrupt`, `storage-failed`. */
+export function examineTasks(path: string, sweepClaim: string): TaskRecords | undefined {
+  return peekDatabase(path, SCHEMA, (database) => {
+    const found = database.get('PRAGMA quick_check(1)')?.['quick_check'];
+    return {
+      tasks: readTasks(database, 'all'),
+      damage: found === 'ok' ? null : String(found),
+      sweeper: readText(database.get('SELECT holder AS text FROM claims WHERE key = ?', sweepClaim)),
+    };
+  });
 }
 
 const LISTS = {

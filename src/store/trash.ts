@@ -47,3 +47,17 @@ export function readTrashEntry(trashDir: string, name: string): TrashEntry | und
   const text = readPlainText(join(trashDir, name, 'entry.json'));
   return text === undefined ? undefined : (JSON.parse(text) as TrashEntry);
 }
+
+/** Every folder in the trash, with what is known of it: `sweepable` waits for a sweeper, `held` stays on purpose, `partial` is still being filled. */
+export function listTrash(trashDir: string): readonly {
+  readonly name: string;
+  readonly state: 'sweepable' | 'held' | 'partial';
+  readonly worktree: string | null;
+}[] {
+  if (!existsSync(trashDir)) return [];
+  return readdirSync(trashDir).map((name) => {
+    const isHeld = existsSync(heldPath(trashDir, name));
+    const state = isHeld ? 'held' : isComplete(trashDir, name) ? 'sweepable' : 'partial';
+    return { name, state, worktree: readTrashEntry(trashDir, name)?.worktree ?? null };
+  });
+}

@@ -48,14 +48,10 @@ export class Typist {
 
   /** Waits until a pattern is shown after what was there when `since` was taken. */
   async until(pattern: RegExp, since = 0): Promise<string> {
-    return waitFor(
-      `${String(pattern)} in ${JSON.stringify(this.text.slice(since))}`,
-      () => {
-        const text = this.text.slice(since);
-        return pattern.test(text) && text;
-      },
-      20_000,
-    ).catch((error: unknown) => {
+    return waitFor(`${String(pattern)} in ${JSON.stringify(this.text.slice(since))}`, () => {
+      const text = this.text.slice(since);
+      return pattern.test(text) && text;
+    }).catch((error: unknown) => {
       throw new Error(`${String(error)}\nshown: ${JSON.stringify(this.text)}`);
     });
   }

@@ -16,7 +16,10 @@ function __phasr_complete
     end
     for line in (command phasr complete -- $words "$current" 2>/dev/null)
         if test "$line" = :files
-            __fish_complete_path $current
+            set -l option (string match -r -- '^--[^=]+=' $current)
+            for path in (__fish_complete_path (string replace -- "$option" '' $current))
+                printf '%s%s\n' "$option" $path
+            end
             return
         end
         printf '%s\n' $line

@@ -20,6 +20,7 @@ _phasr() {
   ((CURRENT > 2)) && typed=("${(@Q)words[2,CURRENT-1]}")
   while IFS= read -r line; do
     if [[ $line == :files ]]; then
+      [[ $PREFIX == --*=* ]] && compset -P 1 '*='
       _files
       return
     fi
