@@ -365,6 +365,14 @@ const KINDS = {
       files: list(object({ origin, path: text, exists: flag })),
     },
   },
+  doctor: {
+    about: 'phasr doctor',
+    fields: {
+      findings: list(
+        object({ check: text, status: oneOf('ok', 'note', 'problem'), message: text, hint: orNull(text) }),
+      ),
+    },
+  },
   refusal: {
     about: 'any command that is refused by the state of a task',
     fields: { code: text, message: text, hint: text, details: object({ paths: list(text) }) },

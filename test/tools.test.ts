@@ -12,6 +12,7 @@ import { renderReference } from '../src/cli/reference.ts';
 import { listFiles } from './support/files.ts';
 import { hasTerminal, Typist } from './support/typist.ts';
 import { waitFor } from './support/wait-for.ts';
+import { requireValid } from './support/schemas.ts';
 import { makeWorld, type RunOptions, type World } from './support/world.ts';
 
 const CLI_REFERENCE = fileURLToPath(new URL('../docs/cli.md', import.meta.url));
@@ -402,7 +403,9 @@ async function examined(
 ): Promise<{ code: number | null; findings: readonly FindingJson[] }> {
   const ran = await world.phasr(['doctor', '--json'], options);
   expect(ran.stderr).toBe('');
-  return { code: ran.code, findings: JSON.parse(ran.stdout) as FindingJson[] };
+  const document = JSON.parse(ran.stdout) as { findings: readonly FindingJson[] };
+  requireValid(document, 'phasr doctor');
+  return { code: ran.code, findings: document.findings };
 }
 
 /** All findings of one check, as `status: message → hint`. */

@@ -9,7 +9,7 @@ export const doctor: Handler = async ({ directory, env, options, output }) => {
   const count = (status: string): number => findings.filter((finding) => finding.status === status).length;
   const problems = count('problem');
   if (flag(options, 'json')) {
-    output.json(findings);
+    output.json('doctor', { findings });
     return problems === 0 ? 0 : 1;
   }
   const { green, yellow, red } = output.color;
