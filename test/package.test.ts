@@ -32,6 +32,8 @@ test('the packed tarball installs without scripts and without a compiler, and th
       'package/dist/cli.cjs',
       'package/dist/helper.cjs',
       'package/dist/index.js',
+      'package/dist/settings-file.cjs',
+      'package/dist/task-file.cjs',
       'package/LICENSE',
       'package/README.md',
     ]),
@@ -61,10 +63,13 @@ test('the packed tarball installs without scripts and without a compiler, and th
      const outcome = await phasr.merge(tasks[0].id, { strategy: 'squash', into: null });
      const error = await phasr.diff(99).catch((caught) => caught);
      console.log(JSON.stringify([outcome.kind, error instanceof PhasrError, error.code]));
+     const settings = await phasr.settings();
+     console.log(settings.model.value, settings.model.origin);
      phasr.close();`,
   );
+  world.write('phasr.toml', 'model = "small"\n');
   const used = await world.program(process.execPath, [join(app, 'use.mjs'), world.repo]);
-  expect(`${used.stdout}${used.stderr}`).toBe('["merged",true,"task-not-found"]\n');
+  expect(`${used.stdout}${used.stderr}`).toBe('["merged",true,"task-not-found"]\nsmall repository\n');
 });
 
 test('publint and attw find nothing wrong with the package', () => {
@@ -79,6 +84,6 @@ test('publint and attw find nothing wrong with the package', () => {
 
 test('every package that is bundled has its licence in the package', () => {
   const licences = readFileSync(join(ROOT, 'dist/THIRD-PARTY-LICENCES.txt'), 'utf8');
-  for (const name of ['commander', 'picocolors', '@sindresorhus/transliterate'])
+  for (const name of ['commander', 'picocolors', '@sindresorhus/transliterate', 'smol-toml', 'yaml', 'zod'])
     expect(licences).toContain(`${name} `);
 });
