@@ -119,7 +119,11 @@ export function requireAgent(name: string, settings: Settings): Agent {
 /** What is asked for must be known to the agent; what the settings prefer holds where it is. */
 function choosePermission(agent: Agent, asked: Permission | null, settings: Settings): Permission {
   const has = (permission: Permission): boolean => agent.permissions.includes(permission);
-  if (asked === null) return has(settings.permission.value) ? settings.permission.value : 'edit';
+  if (asked === null) {
+    const { value, origin } = settings.permission;
+    // A repository may ask for less than the usual, never for everything.
+    return has(value) && !(value === 'yolo' && origin === 'repository') ? value : 'edit';
+  }
   if (has(asked)) return asked;
   throw new PhasrError('usage', `${agent.title} cannot be run with --${asked}`, {
     hint: `It knows: ${PERMISSIONS.filter(has).join(', ')}`,

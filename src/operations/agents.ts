@@ -33,9 +33,14 @@ export function findAgents(env: Environment, agents: readonly Agent[] = AGENTS):
   }));
 }
 
-/** Phasr's own agents, and those of the settings, which go before an own one of the same name. */
+/**
+ * Phasr's own agents, and those of the settings. One of the person's own settings goes before a built-in one of the same name; one of
+ * a repository does not: what `claude` is must not depend on where one stands.
+ */
 export function agentsOf({ agents }: Pick<Settings, 'agents'>): readonly Agent[] {
-  const declared = agents.map(makeCustomAgent);
+  const declared = agents
+    .filter(({ name, origin }) => origin === 'user' || !AGENTS.some((own) => own.name === name))
+    .map(makeCustomAgent);
   const names = new Set(declared.map(({ name }) => name));
   return [...declared, ...AGENTS.filter(({ name }) => !names.has(name))];
 }

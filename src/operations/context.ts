@@ -1,6 +1,6 @@
 /** What every operation is given: one repository, its records, the user's machine-wide ones, and the outside world. */
 
-import { type Clock } from '../base/clock.ts';
+import { type Clock, waitUntil } from '../base/clock.ts';
 import { PhasrError } from '../base/errors.ts';
 import { identityKey, parseIdentityKey } from '../base/identity.ts';
 import type { GitPlace } from '../git/git.ts';
@@ -109,6 +109,14 @@ export async function takeClaim(context: Context, key: string): Promise<(() => v
     if (!context.store.claim(key, { from: holder, to: me })) return undefined;
   }
   return () => context.store.release(key, me);
+}
+
+/** A supervisor that has recorded a run's end lets go of its task within moments; nobody who comes then is to be sent away. */
+const CLAIM_WAIT_MS = 5000;
+
+/** As {@link takeClaim}, for what a person asks for: waits a little for whoever is about to let go. */
+export async function awaitClaim(context: Context, key: string): Promise<(() => void) | undefined> {
+  return waitUntil(context.clock, () => takeClaim(context, key), { everyMs: 20, limitMs: CLAIM_WAIT_MS });
 }
 
 /** Whether the process that an identity key names still lives. */

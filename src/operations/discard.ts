@@ -4,14 +4,15 @@ import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
 import type { TaskId } from '../task/names.ts';
 import type { Task } from '../task/task.ts';
 import { finishCleanup } from './cleanup.ts';
-import { type Context, isRefusal, record, requireTask, takeClaim, taskClaim } from './context.ts';
+import { awaitClaim, type Context, isRefusal, record, requireTask, taskClaim } from './context.ts';
 
 export type DiscardOutcome = { readonly kind: 'discarded'; readonly task: Task } | Refusal;
 
 /** Discards one task. Refuses while its run lives. Instant, whatever the size of the worktree. */
 export async function discardTask(context: Context, id: TaskId): Promise<DiscardOutcome> {
-  requireTask(context, id);
-  const release = await takeClaim(context, taskClaim(id));
+  const refused = findRefusal(requireTask(context, id), 'discard');
+  if (refused !== undefined) return refused;
+  const release = await awaitClaim(context, taskClaim(id));
   if (release === undefined) {
     const task = requireTask(context, id);
     return (

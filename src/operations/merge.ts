@@ -25,13 +25,13 @@ import { agentName, latestRun, type Task } from '../task/task.ts';
 import { finishCleanup } from './cleanup.ts';
 import { commitTask, isCommitted } from './commit.ts';
 import {
+  awaitClaim,
   type Context,
   isRefusal,
   objectsOf,
   record,
   recordFacts,
   requireTask,
-  takeClaim,
   taskClaim,
   userRepository,
 } from './context.ts';
@@ -64,11 +64,12 @@ export type MergeOutcome =
 
 /** Merges one task and takes its worktree away. A refusal has moved no ref and changed no file of anybody. */
 export async function mergeTask(context: Context, id: TaskId, request: MergeRequest): Promise<MergeOutcome> {
-  requireTask(context, id);
+  const refused = findRefusal(requireTask(context, id), 'merge');
+  if (refused !== undefined) return refused;
   const surroundings = readSurroundings(context);
   // Asked for when the merge is planned, where a failure comes up.
   surroundings.catch(() => undefined);
-  const release = await takeClaim(context, taskClaim(id));
+  const release = await awaitClaim(context, taskClaim(id));
   if (release === undefined) {
     const task = requireTask(context, id);
     return (

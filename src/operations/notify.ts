@@ -25,7 +25,7 @@ type NotifyWays = {
 };
 
 /** Nobody waits for a notification; a command that hangs is ended. */
-const LIMITS = { timeoutMs: 30_000, stdoutBytesMax: 1024 * 1024 };
+const LIMITS = { timeoutMs: 10_000, stdoutBytesMax: 1024 * 1024 };
 
 const WORTH_TELLING: ReadonlySet<StateName> = new Set(['waiting', 'done', 'failed', 'interrupted']);
 

@@ -24,15 +24,19 @@ export async function superviseTask(context: Context, id: TaskId): Promise<void>
   const release = await takeClaim(context, taskClaim(id));
   if (release === undefined) return;
   const run = { commonDir: context.repository.commonDir, task: id as number };
+  const before = requireTask(context, id);
+  const { environment } = runPaths(context.paths, id, latestRun(before).run);
+  const ofRun = { ...context, env: readRunEnvironment(environment) ?? context.env };
   try {
-    const task = requireTask(context, id);
-    const { environment } = runPaths(context.paths, id, latestRun(task).run);
-    await goOn({ ...context, env: readRunEnvironment(environment) ?? context.env }, task);
+    await goOn(ofRun, before);
   } finally {
     context.places().leave(run);
     release();
     await startWaiting(context);
   }
+  // Last: nobody who waits for the task waits for the person to be told.
+  const ended = requireTask(context, id);
+  if (ended.seq !== before.seq) await notify(ofRun, ended);
 }
 
 async function goOn(context: Context, first: Task): Promise<void> {
@@ -46,8 +50,6 @@ async function goOn(context: Context, first: Task): Promise<void> {
   }
   task = requireTask(context, task.id);
   if (task.phase.kind === 'committing') await commitRun(context, task);
-  const ended = requireTask(context, task.id);
-  if (ended.seq !== first.seq) await notify(context, ended);
 }
 
 function prepareRun(context: Context, task: Task): Task {

@@ -35,7 +35,7 @@ test('every prompt file that cannot be used is named, with its place in the task
   write('binary.md', Buffer.from([1, 0, 2]));
   write('large.md', 'x'.repeat(1024 * 1024 + 1));
   mkdirSync(join(directory, 'folder'));
-  execFileSync('mkfifo', [join(directory, 'pipe')]);
+  execFileSync('sh', ['-c', 'mkfifo pipe'], { cwd: directory });
   const names = ['missing.md', 'empty.md', 'binary.md', 'large.md', 'folder', 'pipe'];
   write('bad.yaml', `- prompt: fine\n${names.map((name) => `- prompt_file: ${name}\n`).join('')}`);
   const error: unknown = await read('bad.yaml').catch((caught: unknown) => caught);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { PhasrError } from '../base/errors.ts';
-import { parsePromptInput } from './prompt.ts';
+import { parsePromptInput, PROMPT_INPUT_BYTES_MAX } from './prompt.ts';
 
 const parse = (input: string | Uint8Array, lines = false): readonly string[] =>
   parsePromptInput(Buffer.from(input), { lines });
@@ -20,7 +20,7 @@ test('what holds no prompt, or none that a program could get, is refused', () =>
     [' \n\t\n', 'standard input has no prompt'],
     ['a\0b', 'standard input has NUL characters'],
     [Buffer.from([0xff, 0x41]), 'standard input is not UTF-8 text'],
-    ['x'.repeat(4 * 1024 * 1024 + 1), 'standard input has more than 4 MiB'],
+    ['x'.repeat(PROMPT_INPUT_BYTES_MAX + 1), 'standard input has more than 4 MiB'],
   ] as const) {
     for (const lines of [true, false]) {
       expect(() => parse(input, lines)).toThrow(PhasrError);
