@@ -85,7 +85,9 @@ test('an agent is done when its own last word says so, and exit code 0 alone is 
     return `${task.state}: ${task.evidence}`;
   };
   expect(await seen([INIT, TEXT, end()])).toBe('done: its terminal event');
-  expect(await seen([INIT, TEXT])).toBe('interrupted: exit code 0, but no terminal event: it did not finish');
+  expect(await seen([INIT, TEXT])).toBe(
+    'interrupted: exit code 0, but no terminal event: it did not finish: a warning on standard error',
+  );
   expect(await seen([INIT, TEXT, end().slice(0, -20)])).toMatch(/^interrupted: /);
   const failed = end({
     is_error: true,

@@ -137,14 +137,15 @@ export class World {
 
   async json(args: readonly string[], options: RunOptions = {}): Promise<Answer> {
     const ran = await this.phasr([...insertBeforeSeparator(args, '--json')], options);
-    let answer: Answer;
+    let answer: Answer & { readonly schema?: string };
     try {
-      answer = JSON.parse(ran.stdout) as Answer;
+      answer = JSON.parse(ran.stdout) as typeof answer;
     } catch {
       throw new Error(`phasr ${args.join(' ')}: exit ${ran.code}, no JSON\n${ran.stdout}\n${ran.stderr}`);
     }
     requireValid(answer, `phasr ${args.join(' ')}`);
-    return answer;
+    const { schema: _, ...fields } = answer;
+    return fields;
   }
 
   /** One task whose agent is a shell script; waits until it has ended. Gives the task as JSON. */
