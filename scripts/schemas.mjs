@@ -241,7 +241,8 @@ const bill = object({
     object({
       run: whole,
       agent: text,
-      outcome: orNull(outcome),
+      model: orNull(text),
+      ended: flag,
       tokens: orNull(tokens),
       costUsd: orNull(dollars),
     }),
@@ -348,7 +349,7 @@ const KINDS = {
   completion: { about: 'phasr completion', fields: { shell: text, script: text } },
   init: {
     about: 'phasr init',
-    fields: { path: text, origin, agent: orNull(text), agents: list(text), next: text },
+    fields: { path: text, origin, agent: orNull(text), agents: list(agent), next: text },
   },
   config: {
     about: 'phasr config',

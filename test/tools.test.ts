@@ -185,6 +185,7 @@ test('several tasks are gone through one after the other, with a heading and a s
   expect(asked.code).toBe(1);
   expect(asked.stderr).toContain('\na\n');
   expect(JSON.parse(asked.stdout)).toEqual({
+    schema: 'phasr/exec/1',
     tasks: [
       { task: 1, exitCode: 0, ms: expect.any(Number) as number },
       { task: 2, exitCode: 1, ms: expect.any(Number) as number },

@@ -49,7 +49,7 @@ function billJson({ view: { task, state }, runs }: Bill): object {
     state: state.name,
     runs: runs.map(({ run, usage }) => ({
       run: run.run,
-      agent: agentName(run.command),
+      agent: run.agent?.name ?? agentName(run.command),
       model: run.end?.report?.model ?? run.agent?.model ?? null,
       ended: run.end !== null,
       tokens: usage?.tokens ?? null,
