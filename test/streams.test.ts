@@ -237,7 +237,7 @@ test('git in a task asks nobody: no editor, no password, and commits carry the n
   const script = [
     'echo 1 > a; git add a',
     'git commit > commit.txt 2>&1; echo $? >> commit.txt',
-    'git commit -q -m mine',
+    'GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 git commit -q -m mine',
     'GIT_ASKPASS= SSH_ASKPASS= git fetch -q https://127.0.0.1:9/x > fetch.txt 2>&1; echo $? >> fetch.txt',
     'git rebase -i HEAD~1 > rebase.txt 2>&1; echo $? >> rebase.txt',
   ].join('\n');

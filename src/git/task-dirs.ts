@@ -194,8 +194,17 @@ function privateConfig(facts: RepositoryFacts): string {
     ...ownSettings(facts),
     { key: 'core.logallrefupdates', value: 'true' },
     { key: 'core.hookspath', value: latin1Bytes(hooksPath(facts.settings, facts.commonDir)) },
+    ...identity(facts.settings),
     ...copiedSettings(facts.settings),
   ]);
+}
+
+/** Who the user is, wherever he says so: some agents hide his global settings from their git (Gemini CLI does), and could not commit. */
+function identity(settings: readonly Setting[]): readonly Omit<Setting, 'scope'>[] {
+  return ['user.name', 'user.email'].flatMap((key) => {
+    const value = settingValue(settings, key);
+    return value === undefined || value === '' ? [] : [{ key, value }];
+  });
 }
 
 /** Phasr's settings: the user's; large files go to the LFS store of the user's repository, where a merge will look for them. */
