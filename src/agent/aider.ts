@@ -9,20 +9,24 @@ export const aider: Agent = {
   program: 'aider',
   install: 'python -m pip install aider-install && aider-install',
   versionArgs: ['--version'],
-  permissions: ['edit', 'yolo'],
-  permissionNote: '--yes-always: it edits, and runs what it proposes; Phasr commits, not aider',
+  permissions: ['edit', 'plan'],
+  permissionNote: 'edit: --yes-always; plan: --chat-mode ask; Phasr commits, not aider',
   reads: 'text',
   canResume: false,
   command: makeCommand,
   newReader: plainReader,
 };
 
-function makeCommand({ prompt, model }: AgentRequest): AgentCommand {
+function makeCommand({ prompt, model, permission }: AgentRequest): AgentCommand {
   return {
     args: [
       '--yes-always',
+      ...(permission === 'plan' ? ['--chat-mode=ask'] : []),
       '--no-auto-commits',
+      '--no-dirty-commits',
       '--no-check-update',
+      '--no-pretty',
+      '--no-stream',
       ...(model === null ? [] : ['--model', model]),
       `--message=${prompt}`,
     ],

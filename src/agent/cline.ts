@@ -1,6 +1,6 @@
 /** Cline CLI (tried with 3.0.65): `cline --json`. It cannot go on with a session without a terminal, and takes no one-word prompt. */
 
-import type { Agent, AgentCommand, AgentRequest, StreamReader } from './agent.ts';
+import type { Agent, AgentCommand, AgentRequest, Permission, StreamReader } from './agent.ts';
 import type { AgentEvent, Trouble } from './event.ts';
 import { at, type Fields, listAt, numberAt, parseObject, renderValue, textAt } from './json.ts';
 import { newOpenTools, type OpenTools } from './open-tools.ts';
@@ -12,20 +12,28 @@ export const cline: Agent = {
   program: 'cline',
   install: 'npm install -g cline',
   versionArgs: ['--version'],
-  permissions: ['edit', 'ask', 'yolo'],
-  permissionNote: 'edit and yolo: its own default, which allows everything; ask: every tool fails',
+  permissions: ['edit', 'ask', 'plan', 'yolo'],
+  permissionNote: 'edit and yolo: everything, everywhere; ask: every tool is refused; plan: --plan',
   reads: 'cline',
   canResume: false,
   command: makeCommand,
   newReader,
 };
 
+const PERMISSION_ARGS: Readonly<Record<Permission, readonly string[]>> = {
+  edit: ['--auto-approve', 'true'],
+  ask: ['--auto-approve', 'false'],
+  plan: ['--plan'],
+  yolo: ['--auto-approve', 'true'],
+};
+
 function makeCommand({ prompt, model, permission }: AgentRequest): AgentCommand {
   return {
     args: [
       '--json',
-      ...(permission === 'ask' ? ['--auto-approve', 'false'] : []),
-      ...(model === null ? [] : ['-m', model]),
+      ...PERMISSION_ARGS[permission],
+      ...(model === null ? [] : [`--model=${model}`]),
+      '--',
       // It takes a single word for a command of its own; a space makes it a prompt.
       `${prompt} `,
     ],

@@ -1,6 +1,6 @@
 /** GitHub Copilot CLI (tried with 1.0.102): `copilot --output-format json`. */
 
-import type { Agent, AgentCommand, AgentRequest, StreamReader } from './agent.ts';
+import type { Agent, AgentCommand, AgentRequest, Permission, StreamReader } from './agent.ts';
 import type { AgentEvent, Trouble } from './event.ts';
 import { at, type Fields, listAt, numberAt, parseObject, renderValue, textAt } from './json.ts';
 import { makeTrouble } from './trouble.ts';
@@ -11,27 +11,35 @@ export const copilot: Agent = {
   program: 'copilot',
   install: 'npm install -g @github/copilot',
   versionArgs: ['--version'],
-  permissions: ['edit', 'ask', 'yolo'],
-  permissionNote: 'edit and yolo: --allow-all; without it (ask) every tool is refused',
+  permissions: ['edit', 'ask', 'plan', 'yolo'],
+  permissionNote:
+    'edit: may write and run, other paths are refused; ask: every tool that changes something is refused; plan: --mode plan; yolo: --allow-all',
   reads: 'copilot',
   canResume: true,
   command: makeCommand,
   newReader,
 };
 
-function makeCommand({ prompt, model, permission, session }: AgentRequest): AgentCommand {
+/** The mode is always named: a session that began in plan mode stays in it otherwise. */
+const PERMISSION_ARGS: Readonly<Record<Permission, readonly string[]>> = {
+  edit: ['--mode=interactive', '--allow-tool=write', '--allow-tool=shell'],
+  ask: ['--mode=interactive'],
+  plan: ['--mode=plan'],
+  yolo: ['--mode=interactive', '--allow-all'],
+};
+
+function makeCommand({ model, permission, session }: AgentRequest): AgentCommand {
   return {
     args: [
       '--no-auto-update',
-      '--output-format',
-      'json',
-      ...(permission === 'ask' ? [] : ['--allow-all']),
-      ...(model === null ? [] : ['--model', model]),
+      '--output-format=json',
+      ...PERMISSION_ARGS[permission],
+      ...(model === null ? [] : [`--model=${model}`]),
       ...(session === null ? [] : [`--resume=${session}`]),
-      `--prompt=${prompt}`,
     ],
     env: {},
-    stdin: 'nothing',
+    // On standard input the prompt makes it headless without an option.
+    stdin: 'prompt',
   };
 }
 

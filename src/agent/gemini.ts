@@ -1,6 +1,6 @@
 /** Gemini CLI (tried with 0.61.0): `gemini -o stream-json`. */
 
-import type { Agent, AgentCommand, AgentRequest, StreamReader } from './agent.ts';
+import type { Agent, AgentCommand, AgentRequest, Permission, StreamReader } from './agent.ts';
 import type { AgentEvent } from './event.ts';
 import { at, type Fields, numberAt, parseObject, renderValue, textAt } from './json.ts';
 import { newOpenTools, type OpenTools } from './open-tools.ts';
@@ -12,30 +12,36 @@ export const gemini: Agent = {
   program: 'gemini',
   install: 'npm install -g @google/gemini-cli',
   versionArgs: ['--version'],
-  permissions: ['edit', 'ask', 'yolo'],
+  permissions: ['edit', 'ask', 'plan', 'yolo'],
   permissionNote:
-    'edit and yolo: --yolo (without it the model is not even offered to write or run); files elsewhere are refused; ask: reads only',
+    'edit and yolo: --approval-mode yolo (its file tools refuse other paths, its commands are not held back); ask: default, in which it is offered neither; plan: plan',
   reads: 'gemini',
   canResume: true,
   command: makeCommand,
   newReader,
 };
 
-function makeCommand({ prompt, model, permission, session }: AgentRequest): AgentCommand {
+/** Its shell can be allowed by itself only with an option that it calls deprecated; an option that is gone would end every run. */
+const APPROVAL: Readonly<Record<Permission, string>> = {
+  edit: 'yolo',
+  ask: 'default',
+  plan: 'plan',
+  yolo: 'yolo',
+};
+
+function makeCommand({ model, permission, session }: AgentRequest): AgentCommand {
   return {
     args: [
-      '-o',
-      'stream-json',
+      '--output-format=stream-json',
       // Each worktree is a new directory, and an untrusted one ends it with exit code 55.
       '--skip-trust',
-      ...(permission === 'ask' ? [] : ['--yolo']),
-      ...(model === null ? [] : ['-m', model]),
-      ...(session === null ? [] : ['--resume', session]),
-      `--prompt=${prompt}`,
+      `--approval-mode=${APPROVAL[permission]}`,
+      ...(model === null ? [] : [`--model=${model}`]),
+      ...(session === null ? [] : [`--resume=${session}`]),
     ],
     // Else a wrapper that ignores signals runs the real one.
     env: { GEMINI_CLI_NO_RELAUNCH: 'true' },
-    stdin: 'nothing',
+    stdin: 'prompt',
   };
 }
 

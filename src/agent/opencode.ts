@@ -12,9 +12,9 @@ export const opencode: Agent = {
   program: 'opencode',
   install: 'npm install -g opencode-ai',
   versionArgs: ['--version'],
-  permissions: ['edit', 'ask', 'yolo'],
+  permissions: ['edit', 'plan', 'yolo'],
   permissionNote:
-    'edit and ask: its own default, which edits and runs, and is refused other directories; yolo: --auto',
+    'edit: its own default, which edits and runs, and is refused other directories; plan: --agent plan, which edits nothing; yolo: --auto',
   reads: 'opencode',
   canResume: true,
   command: makeCommand,
@@ -28,8 +28,9 @@ function makeCommand({ model, permission, session }: AgentRequest): AgentCommand
       '--format',
       'json',
       ...(permission === 'yolo' ? ['--auto'] : []),
-      ...(model === null ? [] : ['--model', model]),
-      ...(session === null ? [] : ['--session', session]),
+      ...(permission === 'plan' ? ['--agent=plan'] : []),
+      ...(model === null ? [] : [`--model=${model}`]),
+      ...(session === null ? [] : [`--session=${session}`]),
     ],
     env: {},
     // As an argument it would reach the model in quotes of its own.

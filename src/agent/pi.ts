@@ -13,19 +13,21 @@ export const pi: Agent = {
   program: 'pi',
   install: 'npm install -g @mariozechner/pi-coding-agent',
   versionArgs: ['--version'],
-  permissions: ['edit', 'yolo'],
-  permissionNote: 'it has no permissions: it may do everything',
+  permissions: ['edit', 'plan', 'yolo'],
+  permissionNote:
+    'it has no permissions: edit and yolo may do everything; plan is offered no tool that changes anything',
   reads: 'pi',
   canResume: true,
   command: makeCommand,
   newReader,
 };
 
-function makeCommand({ model, session }: AgentRequest): AgentCommand {
+function makeCommand({ model, permission, session }: AgentRequest): AgentCommand {
   return {
     args: [
       '--mode',
       'json',
+      ...(permission === 'plan' ? ['--tools', 'read,grep,find,ls'] : []),
       ...(model === null ? [] : ['--model', model]),
       ...(session === null ? [] : ['--session', session]),
       '-p',

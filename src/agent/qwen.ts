@@ -1,6 +1,6 @@
 /** Qwen Code (tried with 0.24.4): `qwen -o stream-json`. Its stream has Claude Code's forms. */
 
-import type { Agent, AgentCommand, AgentRequest } from './agent.ts';
+import type { Agent, AgentCommand, AgentRequest, Permission } from './agent.ts';
 import { newClaudeReader } from './claude.ts';
 
 export const qwen: Agent = {
@@ -9,26 +9,31 @@ export const qwen: Agent = {
   program: 'qwen',
   install: 'npm install -g @qwen-code/qwen-code',
   versionArgs: ['--version'],
-  permissions: ['edit', 'ask', 'yolo'],
+  permissions: ['edit', 'ask', 'plan', 'yolo'],
   permissionNote:
-    'edit and yolo: --yolo, which writes anywhere; without it (ask) it is not offered to write or run',
+    'edit: --approval-mode auto-edit, and its shell; ask: default, in which it is offered neither; plan: plan; yolo: may write anywhere',
   reads: 'qwen',
   canResume: true,
   command: makeCommand,
   newReader: () => newClaudeReader('run'),
 };
 
-function makeCommand({ prompt, model, permission, session }: AgentRequest): AgentCommand {
+const PERMISSION_ARGS: Readonly<Record<Permission, readonly string[]>> = {
+  edit: ['--approval-mode=auto-edit', '--allowed-tools=run_shell_command'],
+  ask: ['--approval-mode=default'],
+  plan: ['--approval-mode=plan'],
+  yolo: ['--approval-mode=yolo'],
+};
+
+function makeCommand({ model, permission, session }: AgentRequest): AgentCommand {
   return {
     args: [
-      '-o',
-      'stream-json',
-      ...(permission === 'ask' ? [] : ['--yolo']),
-      ...(model === null ? [] : ['-m', model]),
-      ...(session === null ? [] : ['--resume', session]),
-      `--prompt=${prompt}`,
+      '--output-format=stream-json',
+      ...PERMISSION_ARGS[permission],
+      ...(model === null ? [] : [`--model=${model}`]),
+      ...(session === null ? [] : [`--resume=${session}`]),
     ],
     env: {},
-    stdin: 'nothing',
+    stdin: 'prompt',
   };
 }

@@ -45,6 +45,8 @@ export async function startRun(context: Context, task: Task): Promise<Following>
     cwd: task.worktreePath,
     env: {
       ...userEnv,
+      // What a shell would say; opencode works where it says, wherever it was started.
+      PWD: task.worktreePath,
       ...run.agent?.env,
       ...taskVariables({
         taskId: task.id,
