@@ -273,7 +273,10 @@ test('completion prints the script of each shell, and says where it belongs', as
   ] as const) {
     const script = readFileSync(new URL(`../src/cli/shells/phasr.${file}`, import.meta.url), 'utf8');
     expect(await world.ok(['completion', shell], { cwd: world.home })).toBe(script);
-    expect(await world.json(['completion', shell], { cwd: world.home })).toEqual({ shell, script });
+    expect(await world.json(['completion', shell], { cwd: world.home })).toEqual({
+      shell,
+      script,
+    });
     expect(script).not.toMatch(/\beval\b|Invoke-Expression|\biex\b|compgen -W/);
   }
   expect(await world.json(['completion', 'tcsh'], { cwd: world.home })).toMatchObject({ code: 'usage' });

@@ -184,7 +184,9 @@ test('several tasks are gone through one after the other, with a heading and a s
   const asked = await world.phasr(['exec', '1-3', '--json', '--', 'sh', '-c', 'cat file; grep -q a file']);
   expect(asked.code).toBe(1);
   expect(asked.stderr).toContain('\na\n');
-  expect(JSON.parse(asked.stdout)).toEqual({
+  const answer = JSON.parse(asked.stdout) as unknown;
+  requireValid(answer, 'phasr exec');
+  expect(answer).toEqual({
     schema: 'phasr/exec/1',
     tasks: [
       { task: 1, exitCode: 0, ms: expect.any(Number) as number },

@@ -80,7 +80,7 @@ function renderCost(dollars: number): string {
 }
 
 /** `950`, `9.5k`, `12k`, `1.2M`: two or three digits that mean something. */
-function renderThousands(count: number): string {
+export function renderThousands(count: number): string {
   if (count < 1000) return String(count);
   const [value, unit] = count < 999_500 ? [count / 1000, 'k'] : [count / 1_000_000, 'M'];
   return `${value < 9.95 ? value.toFixed(1).replace('.0', '') : Math.round(value)}${unit}`;

@@ -80,7 +80,7 @@ test('options are offered once, and their values by name, in the same word or th
   expect(await values(['open', '--editor', ''])).toEqual(['vim']);
   expect(await values(['run', '--file', ''])).toBe('files');
   expect(await values(['run', '-F', 'tasks', '--format=t'])).toEqual(['--format=toml']);
-  expect(await values(['list', ''])).toEqual(['--all', '--json', '--help']);
+  expect(await values(['list', ''])).toEqual(['--all', '--watch', '--json', '--help']);
   // Whatever command declares them.
   const commands: readonly CommandDeclaration[] = COMMANDS.map((command) => ({
     ...command,

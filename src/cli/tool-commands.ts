@@ -93,7 +93,7 @@ export const TOOL_COMMANDS: readonly CommandDeclaration[] = [
     ],
     examples: [
       ['phasr doctor', 'is everything ready?'],
-      ['phasr doctor --json | jq -r \'.[] | select(.status == "problem").hint\'', 'in a script'],
+      ['phasr doctor --json | jq -r \'.findings[] | select(.status == "problem").hint\'', 'in a script'],
     ],
     load: async () => (await import('./commands/doctor.ts')).doctor,
   },

@@ -4,6 +4,7 @@ import { type RunUsage, sumUsage, type Tokens, type UsageSum } from '../../base/
 import { renderCount } from '../../base/text.ts';
 import type { TaskView } from '../../operations/inspect.ts';
 import { agentName, latestRun, type Run } from '../../task/task.ts';
+import { renderThousands } from '../cells.ts';
 import { flag, type Handler, parseTasks, withPhasr } from '../command.ts';
 import { type Output, renderTable } from '../output.ts';
 
@@ -121,13 +122,6 @@ function alignNumbers(rows: readonly (readonly string[])[]): readonly (readonly 
 function renderTokens(tokens: Tokens | null): readonly string[] {
   if (tokens === null) return ['-', '-', '-', '-'];
   return [tokens.input, tokens.output, tokens.cacheRead, tokens.cacheWrite].map(renderThousands);
-}
-
-/** `950`, `9.5k`, `12k`, `1.2M`. */
-function renderThousands(count: number): string {
-  if (count < 1000) return String(count);
-  const [value, unit] = count < 999_500 ? [count / 1000, 'k'] : [count / 1_000_000, 'M'];
-  return `${value < 9.95 ? value.toFixed(1).replace('.0', '') : Math.round(value)}${unit}`;
 }
 
 function renderCost(dollars: number): string {
