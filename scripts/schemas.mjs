@@ -153,7 +153,7 @@ const FACTS = {
   'run.attention': { run: whole, waitingFor: orNull(text) },
   'stop.requested': {
     run: whole,
-    by: oneOf('person', 'time limit', 'no progress', 'retries'),
+    by: oneOf('person', 'time limit', 'no progress', 'retries', 'wrong directory'),
     detail: text,
   },
   'run.ended': {

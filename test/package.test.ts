@@ -62,13 +62,24 @@ test('the packed tarball installs without scripts and without a compiler, and th
      const { tasks } = await phasr.launch({ drafts: [{ prompt: 'from the library', title: null, agent, base: null, target: null, timeoutMs: null, withChanges: false, env: {} }], jobs: null, terminal: null });
      await phasr.wait(tasks.map((task) => task.id), { limitMs: 60_000, signal: null, onLook: null });
      const outcome = await phasr.merge(tasks[0].id, { strategy: 'squash', into: null });
-     const error = await phasr.diff(99).catch((caught) => caught);
+     const error = await phasr.diff(99, { withCarried: false }).catch((caught) => caught);
      console.log(JSON.stringify([outcome.kind, error instanceof PhasrError, error.code]));
      const settings = await phasr.settings();
      console.log(settings.model.value, settings.model.origin);
      phasr.close();`,
   );
   world.write('phasr.toml', 'model = "small"\n');
+  // What the README shows is compiled against the published types.
+  const [, example = ''] =
+    /```js\n(import[^]*?)```/.exec(readFileSync(join(ROOT, 'README.md'), 'utf8')) ?? [];
+  expect(example).toContain('openPhasr');
+  writeFileSync(join(app, 'readme.mts'), example.replaceAll('tasks[0].id', 'tasks[0]!.id'));
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck'];
+  const compiled = spawnSync(bin('tsc'), [...options, '--types', '', 'readme.mts'], {
+    cwd: app,
+    encoding: 'utf8',
+  });
+  expect(compiled.stdout.replaceAll(/^.*(?:console|node:stream).*\n/gm, '')).toBe('');
   const used = await world.program(process.execPath, [join(app, 'use.mjs'), world.repo]);
   expect(`${used.stdout}${used.stderr}`).toBe('["merged",true,"task-not-found"]\nsmall repository\n');
 });

@@ -11,7 +11,7 @@ import { makeWorld, type World } from './support/world.ts';
 const PLAYER = fileURLToPath(new URL('agents/streams.sh', import.meta.url));
 
 const line = (value: object): string => `${JSON.stringify(value)}\n`;
-const INIT = line({ type: 'system', subtype: 'init', session_id: 's-1', model: 'm', cwd: '/w' });
+const INIT = line({ type: 'system', subtype: 'init', session_id: 's-1', model: 'm' });
 const TEXT = line({ type: 'assistant', message: { content: [{ type: 'text', text: 'all\nis well' }] } });
 const BASH = line({
   type: 'assistant',
@@ -271,6 +271,18 @@ test('a run whose model does not answer, or that prints nothing more, is stopped
   expect(refused).toMatchObject({
     state: 'stopped',
     evidence: 'stopped, its model not answering: rate limit for 1s (429 rate_limit)',
+  });
+});
+
+test('an agent that says it works elsewhere than in its worktree is stopped at once', async () => {
+  await using stage = new Stage('elsewhere');
+  writeFileSync(join(stage.play, 'hold'), '');
+  const task = await stage.run([
+    line({ type: 'system', subtype: 'init', session_id: 's-1', cwd: stage.world.repo }),
+  ]);
+  expect(task).toMatchObject({
+    state: 'stopped',
+    evidence: `stopped, working outside its worktree: ${stage.world.repo}`,
   });
 });
 

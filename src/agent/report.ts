@@ -5,6 +5,8 @@ import type { AgentEvent, ReportedUsage, Trouble } from './event.ts';
 /** The collected report as of now. */
 export type Report = {
   readonly session: string | null;
+  /** Where it says that it works; null when it does not say. */
+  readonly cwd: string | null;
   readonly model: string | null;
   /** The last thing done, in one line; empty before the first. */
   readonly action: string;
@@ -43,6 +45,7 @@ const OPEN_TOOLS_MAX = 1000;
 
 const EMPTY: Report = {
   session: null,
+  cwd: null,
   model: null,
   action: '',
   question: null,
@@ -80,7 +83,7 @@ function changeOf(state: State, event: AgentEvent): Partial<Report> {
   const { report } = state;
   switch (event.kind) {
     case 'session':
-      return { session: event.id, model: event.model ?? report.model };
+      return { session: event.id, cwd: event.cwd ?? report.cwd, model: event.model ?? report.model };
     case 'text':
       return addText(state, event.text, event.isPartial);
     case 'thinking':

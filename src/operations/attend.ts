@@ -3,6 +3,7 @@
  * begins to wait for its person, and says when it must be stopped.
  */
 
+import { realpathSync } from 'node:fs';
 import { renderDuration } from '../base/text.ts';
 import { readSignals } from '../store/signals.ts';
 import { writeProgress } from '../store/progress.ts';
@@ -91,6 +92,8 @@ export function attendTo(context: Context, task: Task, paths: RunPaths): Attenda
     retryingSinceMs = report.retrying === null ? null : (retryingSinceMs ?? nowMs);
     publish(describe(nowMs), nowMs);
     const retriedMs = retryingSinceMs === null ? null : nowMs - retryingSinceMs;
+    if (report.cwd !== null && !isSamePlace(report.cwd, task.worktreePath))
+      return { by: 'wrong directory', detail: report.cwd };
     return overLimit(latestRun(now), {
       silentMs: asked === null ? nowMs - lastOutputMs : 0,
       retriedMs,
@@ -98,6 +101,16 @@ export function attendTo(context: Context, task: Task, paths: RunPaths): Attenda
     });
   };
   return { follower, look };
+}
+
+/** Some agents go on with a session where it began, wherever they are started. A directory that cannot be looked at is no proof. */
+function isSamePlace(path: string, worktreePath: string): boolean {
+  try {
+    return realpathSync(path) === realpathSync(worktreePath);
+  } catch {
+    // Safe to ignore: it may have removed its own worktree.
+    return true;
+  }
 }
 
 /** What the agent counted until the end of the run before this one. */

@@ -1,5 +1,6 @@
 /** Looks at tasks: their states with evidence, for lists. */
 
+import { renderDuration } from '../base/text.ts';
 import { isAlive } from '../process/table.ts';
 import { countUncommitted } from '../git/status.ts';
 import { runPaths } from '../store/paths.ts';
@@ -31,7 +32,18 @@ export async function viewTask(context: Context, task: Task): Promise<TaskView> 
   const progress = isRunning
     ? readProgress(runPaths(context.paths, task.id, latestRun(task).run).progress)
     : null;
-  return { task, state: describeState(task, liveness, context.clock.nowMs()), progress };
+  const nowMs = context.clock.nowMs();
+  const state = describeState(task, liveness, nowMs);
+  const seen = state.name === 'running' && liveness === 'alive' ? describeTrouble(progress, nowMs) : null;
+  return { task, state: seen === null ? state : { ...state, evidence: seen }, progress };
+}
+
+/** What is worth more than that its process lives; null when it simply works. */
+function describeTrouble(progress: RunProgress | null, nowMs: number): string | null {
+  if (progress?.attention === 'silent') return `no output for ${renderDuration(nowMs - progress.atMs)}`;
+  return progress?.attention === 'retrying'
+    ? `its model does not answer: ${progress.waitingFor ?? ''}`
+    : null;
 }
 
 /** What a task's latest run printed last, for one-line views; empty when nothing. */

@@ -88,6 +88,8 @@ function stopEvidence(run: Run, { by, detail }: NonNullable<Run['stop']>): strin
       return `stopped at its time limit of ${renderDuration(run.timeoutMs ?? 0)}`;
     case 'no progress':
       return `stopped, having printed nothing for ${renderDuration(run.limits.noProgressMs ?? 0)}${more}`;
+    case 'wrong directory':
+      return `stopped, working outside its worktree${more}`;
     case 'retries':
       return `stopped, its model not answering${more}`;
   }
