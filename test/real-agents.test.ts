@@ -138,6 +138,21 @@ for (const { name, title, refusing, commitsItself } of AGENTS) {
     ]);
   });
 
+  test.skipIf(isMissing)(
+    `${title} names the network when nobody answers at its model's address`,
+    async () => {
+      await using place = await makePlace(name);
+      await place.server[Symbol.asyncDispose]();
+      // Claude Code gives up by itself; Codex waits for the network for ever.
+      const limit = name === 'codex' ? '8s' : '60s';
+      const task = await runOne(place, name, 'say nothing', '--timeout', limit);
+      const ended =
+        name === 'codex' ? 'stopped: stopped at its time limit' : 'failed: its terminal event: network';
+      expect(`${task.state}: ${task.evidence}`.startsWith(ended), task.evidence).toBe(true);
+      expect(task.run.report.trouble?.kind).toBe('network');
+    },
+  );
+
   test.skipIf(isMissing)(`${title} asks again after a 429, and its task is done`, async () => {
     await using place = await makePlace(name);
     const task = await runOne(place, name, 'fail 429 1 ;; say it is done');

@@ -331,3 +331,12 @@ test('each time a task begins to wait, is done or fails the person is told once,
     '2 failed: exit code 1',
   ]);
 });
+
+test('whatever an agent prints, its run ends and every command works: a tool call nested deeper than the stack', async () => {
+  await using stage = new Stage('deep');
+  const input = `${'{"a":'.repeat(5000)}1${'}'.repeat(5000)}`;
+  const call = BASH.replace('{"command":"npm test"}', () => input);
+  const task = await stage.run([INIT, call, end()]);
+  expect(`${task.state}: ${task.evidence}`).toBe('done: its terminal event');
+  expect((await stage.world.json(['list'], { env: stage.env })).tasks).toHaveLength(1);
+});

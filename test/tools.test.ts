@@ -238,8 +238,8 @@ test.skipIf(!hasTerminal)(
     world.init();
     await world.task('true');
     // Node counts signals that come right after one another; a shell would take them for one.
-    const script = `let n = 0; console.log('ready.'); setInterval(() => {}, 1000);
-      process.on('SIGINT', () => { console.log('got ' + ++n + '.'); if (n === 3) setTimeout(() => { console.log('end ' + n + '.'); process.exit(5); }, 300); });`;
+    const script = `let n = 0; setInterval(() => {}, 1000);
+      process.on('SIGINT', () => { console.log('got ' + ++n + '.'); if (n === 3) setTimeout(() => { console.log('end ' + n + '.'); process.exit(5); }, 300); }); console.log('ready.');`;
     const command = [process.execPath, CLI, 'exec', '1', '--', process.execPath, '-e', script];
     const terminal = new Typist(world, command);
     await terminal.until(/ready\./);

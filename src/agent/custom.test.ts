@@ -53,3 +53,41 @@ test('a prompt without a place of its own comes last, or on standard input, or i
   });
   expect(makeCustomAgent(plain).canResume).toBe(false);
 });
+
+test('a model stays an option when the prompt stands behind --, so that a prompt may begin with a dash', () => {
+  const agent = makeCustomAgent({
+    ...DECLARED,
+    command: ['mine', 'run', '--', '{prompt}'],
+    resume: ['mine', 'on', '{session}', '--', '{prompt}'],
+    modelArgs: ['-m', '{model}'],
+  });
+  const request = { ...REQUEST, prompt: '--help -- me', model: 'x' };
+  expect(agent.command(request).args).toEqual(['run', '-m', 'x', '--', '--help -- me']);
+  expect(agent.command({ ...request, session: 's-1' }).args).toEqual([
+    'on',
+    's-1',
+    '-m',
+    'x',
+    '--',
+    '--help -- me',
+  ]);
+  expect(agent.command({ ...request, model: null }).args).toEqual(['run', '--', '--help -- me']);
+});
+
+test('an argument whose value is not there is left out, and no value is searched for the place of another', () => {
+  const agent = makeCustomAgent({
+    ...DECLARED,
+    command: ['mine', '--model={model}', '--session={session}', '--say={prompt}'],
+  });
+  expect(agent.command(REQUEST).args).toEqual(['--say=do $& {model} it']);
+  expect(agent.command({ ...REQUEST, prompt: '{session} {prompt} {model}', model: 'm' }).args).toEqual([
+    '--model=m',
+    '--say={session} {prompt} {model}',
+  ]);
+});
+
+test('an agent that cannot go on with a session is started anew, whatever session it is given', () => {
+  const agent = makeCustomAgent({ ...DECLARED, resume: null });
+  expect(agent.canResume).toBe(false);
+  expect(agent.command({ ...REQUEST, session: 's-1' }).args).toEqual(['--fast', REQUEST.prompt]);
+});

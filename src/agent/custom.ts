@@ -13,7 +13,7 @@ export type CustomAgent = {
   readonly reads: string;
   /** The command that goes on with a session, with `{session}` in it; null when it cannot. */
   readonly resume: readonly string[] | null;
-  /** Added when a model is asked for. */
+  /** Added when a model is asked for: before `--` where the command has one, else at its end. */
   readonly modelArgs: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly install: string | null;
@@ -43,8 +43,10 @@ export function makeCustomAgent(declared: CustomAgent): Agent {
 
 function makeArgs(declared: CustomAgent, request: AgentRequest): readonly string[] {
   const { prompt, model, session } = request;
-  const words = session !== null && declared.resume !== null ? declared.resume : declared.command;
-  const all = [...words.slice(1), ...(model === null ? [] : declared.modelArgs)];
+  const words = (session !== null && declared.resume !== null ? declared.resume : declared.command).slice(1);
+  // What follows `--` is no option any more.
+  const end = words.includes('--') ? words.indexOf('--') : words.length;
+  const all = [...words.slice(0, end), ...(model === null ? [] : declared.modelArgs), ...words.slice(end)];
   const values: readonly (readonly [string, string | null])[] = [
     ['{model}', model],
     ['{session}', session],

@@ -42,7 +42,14 @@ export function listAt(value: unknown, ...names: readonly string[]): readonly un
   return Array.isArray(found) ? (found as readonly unknown[]) : [];
 }
 
-/** A value as one line for people: text as it is, everything else as JSON. */
+/** A value as one line for people: text as it is, everything else as JSON. Never throws. */
 export function renderValue(value: unknown): string {
-  return typeof value === 'string' ? value : value === undefined ? '' : JSON.stringify(value);
+  if (typeof value === 'string') return value;
+  if (value === undefined) return '';
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // Safe to ignore: JSON is read to any depth, but written by recursion. What is nested deeper than the stack is nothing to look at.
+    return '…';
+  }
 }

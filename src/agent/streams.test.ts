@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { buildSync } from 'esbuild';
-import { array, assert, integer, property } from 'fast-check';
+import { array, assert, constantFrom, integer, json, nat, oneof, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readerNamed } from './catalogue.ts';
 import type { AgentEvent } from './event.ts';
@@ -140,6 +140,51 @@ test('every recorded stream comes to what its agent did, used and was refused', 
   expect(NAMES.map(describeStream).sort()).toEqual([...EXPECTED].sort());
 });
 
+const piEnd = (message: object): object => ({ type: 'agent_end', messages: [message] });
+const stepEnd = (reason: string): object => ({ type: 'step_finish', part: { reason } });
+
+/** Last words that no recording has: each differs from one that is `done` by one field. */
+const LAST_WORDS: readonly (readonly [agent: string, outcome: string, lines: readonly object[]])[] = [
+  ['copilot', 'done', [{ type: 'result', exitCode: 0 }]],
+  ['copilot', 'failed', [{ type: 'result', exitCode: 1 }]],
+  ['copilot', 'failed', [{ type: 'result' }]],
+  [
+    'copilot',
+    'failed',
+    [
+      { type: 'session.error', data: { message: 'no' } },
+      { type: 'result', exitCode: 0 },
+    ],
+  ],
+  ['pi', 'done', [piEnd({ role: 'assistant', stopReason: 'stop' })]],
+  ['pi', 'failed', [piEnd({ role: 'user', stopReason: 'stop' })]],
+  ['pi', 'failed', [piEnd({ role: 'assistant', stopReason: 'length' })]],
+  ['pi', 'failed', [{ type: 'agent_end', messages: [] }]],
+  ['pi', 'interrupted', [piEnd({ role: 'assistant', stopReason: 'aborted' })]],
+  ['cline', 'done', [{ type: 'run_result', finishReason: 'completed' }]],
+  ['cline', 'failed', [{ type: 'run_result', finishReason: 'error' }]],
+  ['cline', 'failed', [{ type: 'run_result' }]],
+  ['cline', 'interrupted', [{ type: 'run_result', finishReason: 'aborted' }]],
+  ['cline', 'silent', [{ type: 'agent_event', event: { type: 'done', reason: 'completed' } }]],
+  ['gemini', 'done', [{ type: 'result', status: 'success' }]],
+  ['gemini', 'failed', [{ type: 'result', status: 'error' }]],
+  ['gemini', 'failed', [{ type: 'result' }]],
+  ['opencode', 'done', [stepEnd('stop')]],
+  ['opencode', 'silent', [stepEnd('tool-calls')]],
+  ['opencode', 'silent', [stepEnd('unknown')]],
+  ['opencode', 'silent', [stepEnd('stop'), { type: 'step_start' }]],
+  ['opencode', 'failed', [stepEnd('stop'), { type: 'error', error: {} }]],
+  ['qwen', 'done', [{ type: 'result', subtype: 'success', is_error: false }]],
+  ['qwen', 'failed', [{ type: 'result', subtype: 'success', is_error: true }]],
+  ['qwen', 'failed', [{ type: 'result', subtype: 'error_during_execution', is_error: false }]],
+  ['qwen', 'failed', [{ type: 'result', subtype: 'success' }]],
+];
+
+test.each(LAST_WORDS)('every field of the last word counts: %s is %s after %j', (agent, outcome, lines) => {
+  const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+  expect(outcomeOf(readPieces(agent, [Buffer.from(text)]))).toBe(outcome);
+});
+
 test('nothing of a recorded stream is taken for something else than the agent says', () => {
   for (const name of NAMES) {
     const events = readPieces(agentOf(name), [readFileSync(FOLDER + name)]);
@@ -150,10 +195,74 @@ test('nothing of a recorded stream is taken for something else than the agent sa
   }
 });
 
-/** Positions of cuts: all of them in short streams, many in long ones. */
+/** Positions of cuts, spread over a stream. */
 function cuts(length: number): readonly number[] {
-  const step = Math.max(1, Math.floor(length / 400));
+  const step = Math.max(1, Math.floor(length / 300));
   return Array.from({ length: Math.floor(length / step) }, (_, index) => index * step);
+}
+
+/** Lines of a stream as bytes, without their newlines. */
+function linesOf(bytes: Buffer): readonly Buffer[] {
+  const lines: Buffer[] = [];
+  for (let start = 0, end = bytes.indexOf(0x0a); end !== -1; end = bytes.indexOf(0x0a, start)) {
+    lines.push(bytes.subarray(start, end));
+    start = end + 1;
+  }
+  return lines;
+}
+
+const NESTED = 5000;
+/** Lines that none of the agents prints; each of them comes out as it is. */
+const GARBAGE: readonly Buffer[] = [
+  Buffer.from([0x00, 0x01, 0xff, 0xfe, 0xc3, 0x28]),
+  ...[
+    '{"type":',
+    'null',
+    '[]',
+    '"x"',
+    '{}',
+    '{"type":7}',
+    '{"type":null}',
+    '['.repeat(NESTED),
+    '{"a":'.repeat(NESTED),
+    `${'{"a":'.repeat(NESTED)}1${'}'.repeat(NESTED)}`,
+  ].map((text) => Buffer.from(text)),
+];
+const LONG_GARBAGE = Buffer.from(`{"type":"${'x'.repeat(5_000_000)}`);
+
+/** Values that a reader does not expect anywhere, by names: a failure shows these. */
+const STRANGE: Readonly<Record<string, string>> = {
+  'nested objects': `${'{"a":'.repeat(NESTED)}1${'}'.repeat(NESTED)}`,
+  'nested lists': `${'['.repeat(NESTED)}${']'.repeat(NESTED)}`,
+  'half a character': '"\\ud800"',
+  'no finite number': '1e999',
+  'a prototype': '{"__proto__":{"type":"result"},"length":1e9}',
+};
+
+function countValues(line: string): number {
+  let count = 0;
+  JSON.parse(line, (_, found: unknown) => {
+    count++;
+    return found;
+  });
+  return count;
+}
+
+/** A line of JSON with one of its values replaced by another. That is put in as text: some are too deep to be written. */
+function withValue(line: string, { at, value }: { readonly at: number; readonly value: string }): string {
+  const hole = '@hole@';
+  const place = at % countValues(line);
+  let index = 0;
+  const holed: unknown = JSON.parse(line, (_, found: unknown) => (index++ === place ? hole : found));
+  return JSON.stringify(holed).replace(`"${hole}"`, () => value);
+}
+
+/** Reads and collects lines, as whoever follows a run does. */
+function readLines(agent: string, lines: readonly string[]): void {
+  const reader = readerNamed(agent);
+  const collector = newCollector();
+  for (const line of lines) for (const event of reader.read(line)) collector.add(event);
+  for (const event of reader.finish(0)) collector.add(event);
 }
 
 describe.each(NAMES)('%s', (name) => {
@@ -162,25 +271,55 @@ describe.each(NAMES)('%s', (name) => {
   const whole = readPieces(agent, [bytes]);
 
   test('cut anywhere it is read as far as it goes, and is done only with its whole last word', () => {
-    const lastWord = bytes.lastIndexOf(0x0a, bytes.length - 2) + 1;
-    for (const cut of cuts(bytes.length)) {
+    // opencode has no terminal event: its last step is its last word.
+    const lastWord = bytes.length - 1;
+    for (const cut of [...cuts(bytes.length), lastWord - 1, lastWord]) {
       const outcome = outcomeOf(readPieces(agent, [bytes.subarray(0, cut)]));
-      // opencode has no terminal event: its last step is its last word.
-      if (outcome === 'done') expect(cut, `${cut} of ${bytes.length}`).toBeGreaterThan(lastWord);
+      if (outcome === 'done') expect(cut, `${cut} of ${bytes.length}`).toBe(lastWord);
     }
   });
 
+  test('the beginning of a line, cut at any byte, is shown as it is, ends nothing and changes nothing', () => {
+    const reader = readerNamed(agent);
+    const events: AgentEvent[] = [];
+    for (const line of linesOf(bytes)) {
+      for (let cut = 1; cut < line.length; cut++) {
+        const text = line.toString('utf8', 0, cut);
+        const read = reader.read(text);
+        const [first] = read;
+        if (read.length !== 1 || first?.kind !== 'output' || first.text !== text)
+          expect(read, text).toEqual([{ kind: 'output', text }]);
+        if (outcomeOf([...events, ...reader.finish(0)]) === 'done') expect.fail(`done with ${text}`);
+      }
+      events.push(...reader.read(line.toString('utf8')));
+    }
+    expect([...events, ...reader.finish(0)]).toEqual(whole);
+  });
+
   test('garbage between its lines is shown as it is and changes nothing', () => {
-    const garbage = ['\u0000\u0001', '{"type":', 'null', '[]', '"x"', '{}', '['.repeat(2000), '{"type":7}'];
-    const lines = bytes.toString('utf8').trimEnd().split('\n');
-    const mixed = lines.flatMap((line, index) => [garbage[index % garbage.length] ?? '', line]);
-    const events = readPieces(agent, [Buffer.from(`${mixed.join('\n')}\n`)]);
-    const [own, outputs] = [
-      events.filter(({ kind }) => kind !== 'output'),
-      events.filter(({ kind }) => kind === 'output'),
-    ];
-    expect(own).toEqual(whole);
-    expect(outputs).toHaveLength(lines.length);
+    const lines = linesOf(bytes);
+    const mixed = [LONG_GARBAGE, ...lines.flatMap((line) => [...GARBAGE, line])];
+    const events = readPieces(
+      agent,
+      mixed.flatMap((line) => [line, Buffer.from('\n')]),
+    );
+    expect(events.filter(({ kind }) => kind !== 'output')).toEqual(whole);
+    const outputs = events.flatMap((event) => (event.kind === 'output' ? [event.text] : []));
+    const expected = [LONG_GARBAGE, ...lines.flatMap(() => GARBAGE)].map((line) => line.toString('utf8'));
+    expect(outputs.length).toBe(expected.length);
+    expect(outputs.every((text, index) => text === expected[index])).toBe(true);
+  });
+
+  test('whatever stands in place of its values, it is read without a throw', () => {
+    const lines = linesOf(bytes).map((line) => line.toString('utf8'));
+    const anyValue = oneof(json({ maxDepth: 3 }), constantFrom(...Object.keys(STRANGE)));
+    assert(
+      property(integer({ min: 0, max: lines.length - 1 }), nat(), anyValue, (index, at, value) => {
+        const changed = withValue(lines[index] ?? '', { at, value: STRANGE[value] ?? value });
+        readLines(agent, [...lines.slice(0, index), changed, ...lines.slice(index)]);
+      }),
+      { numRuns: 30 },
+    );
   });
 
   test('in pieces of any size it says the same', () => {
@@ -197,6 +336,22 @@ describe.each(NAMES)('%s', (name) => {
       { numRuns: 10 },
     );
   });
+});
+
+test('no value of any line is nested too deeply to be read', () => {
+  const value = STRANGE['nested objects'] ?? '';
+  const seen = new Set<string>();
+  for (const name of NAMES) {
+    const lines = linesOf(readFileSync(FOLDER + name)).map((line) => line.toString('utf8'));
+    const changed = lines.flatMap((line) => {
+      const shape = `${agentOf(name)} ${line.replaceAll(/(?<=:)"(?:[^"\\]|\\.)*"|\d+/g, '')}`;
+      if (seen.has(shape)) return [line];
+      seen.add(shape);
+      const places = Array.from({ length: countValues(line) }, (_, at) => at);
+      return [...places.map((at) => withValue(line, { at, value })), line];
+    });
+    expect(() => readLines(agentOf(name), changed), name).not.toThrow();
+  }
 });
 
 test('a line of 5 MB that comes in pieces of 1 KiB is read like any other', () => {
