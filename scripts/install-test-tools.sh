@@ -6,6 +6,7 @@ command -v git-lfs >/dev/null || missing="$missing git-lfs"
 command -v script >/dev/null || missing="$missing bsdutils"
 command -v zsh >/dev/null || missing="$missing zsh"
 command -v fish >/dev/null || missing="$missing fish"
+command -v tmux >/dev/null || missing="$missing tmux"
 command -v git >/dev/null || missing="$missing git"
 test -z "$missing" && exit 0
 apt-get update -qq

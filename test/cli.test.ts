@@ -1,11 +1,13 @@
 /** The command line as a person and a script meet it. */
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { COMMANDS } from '../src/cli/commands.ts';
+import type { Answer } from './support/answer.ts';
+import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type Ran, type RunOptions, type World } from './support/world.ts';
 
 const hasTerminal = spawnSync('script', ['--version']).status === 0;
@@ -207,6 +209,7 @@ test.skipIf(!hasTerminal)(
     expect(code).toBe(0);
     expect(stdout).toContain('working on it');
     expect(stdout.lastIndexOf('\u001B[?25h')).toBeGreaterThan(stdout.lastIndexOf('\u001B[?25l'));
+    expect(stdout).toContain('\u001B[1A');
     expect(stdout).toContain('phasr diff N   phasr merge N   phasr discard N      N: 1 2');
   },
 );
@@ -280,6 +283,57 @@ test('a diff can be applied as a patch, binary files included, and a reader that
   const head = await world.program('sh', ['-c', `"${process.execPath}" "${CLI}" diff 1 | head -n 1`]);
   expect(head).toMatchObject({ code: 0, stderr: '' });
   expect((await world.ok(['diff', '1', 'new name', '--name-only'])).trim()).toBe('new name');
+});
+
+test('before and after stand side by side also in a pipe, if asked for; else a pipe gets a patch', async () => {
+  await using world = makeWorld('side-by-side');
+  world.init({ a: 'one\ntwo\n' });
+  await world.task('echo "two or three" > a');
+  const patch = await world.ok(['diff', '1']);
+  expect(patch).toMatch(/^diff --git a\/a b\/a\nindex /);
+  for (const env of [{ FORCE_COLOR: '1' }, { NO_COLOR: '1' }, { FORCE_COLOR: '1', COLUMNS: '300' }])
+    expect(await world.ok(['diff', '1'], { env })).toBe(patch);
+  expect(await world.ok(['diff', '1', '--unified'])).toBe(patch);
+  expect(await world.ok(['diff', '1', '--side-by-side'], { env: { COLUMNS: '43' } })).toBe(
+    [
+      `── a ${'─'.repeat(38)}`,
+      '@@ -1,2 +1 @@',
+      '   1 - one           │',
+      '   2 - two           │    1 + two or three',
+      '',
+    ].join('\n'),
+  );
+  expect((await world.phasr(['diff', '1', '--unified', '--side-by-side'])).code).toBe(2);
+});
+
+test('list --watch prints a line whenever the list is another one: a JSON document, or a state', async () => {
+  await using world = makeWorld('watch');
+  world.init();
+  for (const args of [['--json'], []]) {
+    const out = join(world.root, `out${args.join('')}`);
+    const watcher = world.program('sh', [
+      '-c',
+      `exec "${process.execPath}" "${CLI}" list --watch ${args.join(' ')} > "${out}"`,
+    ]);
+    const lines = (): string[] => (existsSync(out) ? readFileSync(out, 'utf8') : '').split('\n').slice(0, -1);
+    // Without tasks there is a document without tasks, and no state.
+    if (args.length > 0) await waitFor('the first document', () => lines().length === 1);
+    const { id } = await world.task('echo 1 > file');
+    await waitFor('the end of the task', () =>
+      lines().some((line) => /"state":"done"|^task \d+ done/.test(line)),
+    );
+    const pid = world.processes().find((process) => world.commandLine(process).includes('list --watch'));
+    process.kill(pid ?? 0, 'SIGINT');
+    expect((await watcher).code).toBe(130);
+    if (args.length === 0) expect(lines().at(-1)).toBe(`task ${id} done: do it (exit code 0; 1 file +1 -0)`);
+    else {
+      const documents = lines().map((line) => JSON.parse(line) as Answer);
+      expect(documents[0]).toEqual({ schema: 'phasr/list/1', tasks: [] });
+      expect(documents.at(-1)?.tasks.map((task) => task.state)).toEqual(['done']);
+      expect(new Set(lines()).size).toBe(lines().length);
+    }
+    await world.ok(['discard', String(id)]);
+  }
 });
 
 test('a bug shows its stack, where to report it, and exit code 70', async () => {

@@ -76,7 +76,7 @@ test.skipIf(!hasTmux)(
     await terminal.untilPrompt();
     // As in a terminal that has been used for a while: the view begins at the bottom.
     terminal.enter('seq 40');
-    await terminal.untilPrompt();
+    await terminal.untilPrompt('40');
     terminal.enter(`phasr run 'add tax' 'fix the typo' 'write a changelog' -- ${command}`);
     const wide = await terminal.until('three running tasks', areRunning(3));
     expect(Math.max(...tasksIn(wide).map((line) => line.length))).toBeGreaterThan(100);
@@ -168,12 +168,12 @@ test.skipIf(!hasTmux)('eight tasks that end leave their results and a summary (n
   const { command, open } = prepare(world);
   const terminal = new Terminal(world, { columns: 80, rows: 24 });
   await terminal.untilPrompt();
-  terminal.enter(`phasr run a b c d e f g h -- ${command}`);
+  terminal.enter(`phasr run -j 8 a b c d e f g h -- ${command}`);
   await terminal.until('eight running tasks', areRunning(8));
   expect(terminal.isWhole).toBe(true);
   open('go');
   const lines = await terminal.untilPrompt();
-  const from = lines.findIndex((line) => line.startsWith('base: '));
+  const from = lines.findIndex((line) => line.startsWith('at most 8 run'));
   expect(lines.slice(from + 1)).toEqual([
     ...['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'].map(
       (title, index) =>
@@ -212,7 +212,7 @@ test.skipIf(!hasTmux).each([
       const { command } = prepare(world);
       const terminal = new Terminal(world, { columns: 80, rows: 24 });
       await terminal.untilPrompt();
-      terminal.enter(`phasr run ${tasks} -- ${command}`);
+      terminal.enter(`phasr run -j 6 ${tasks} -- ${command}`);
       const count = tasks.split(' ').length;
       await terminal.until('running tasks', areRunning(count));
       expect(terminal.isCursorVisible).toBe(false);
@@ -236,7 +236,7 @@ test.skipIf(!hasTmux)(
       const { command } = prepare(world);
       const terminal = new Terminal(world, { columns: 80, rows: 24 });
       await terminal.untilPrompt();
-      terminal.enter(`phasr run ${tasks} -- ${command}`);
+      terminal.enter(`phasr run -j 6 ${tasks} -- ${command}`);
       const count = tasks.split(' ').length;
       await terminal.until('running tasks', areRunning(count));
       terminal.press('C-z');
@@ -266,11 +266,13 @@ test.skipIf(!hasTmux)(
     open('go');
     const lines = await terminal.until(
       'the answer',
-      (shown) => shown.at(-2) === 'typed ahead' && shown.at(-1) === '$',
+      (shown) => shown.at(-2)?.endsWith('typed ahead') === true && shown.at(-1) === '$',
     );
-    expect(tasksIn(lines)).toEqual([
-      expect.stringMatching(/^1 {2}done/),
-      expect.stringMatching(/^2 {2}failed/),
+    const from = lines.findIndex((line) => line.startsWith('base: '));
+    expect(lines.slice(from + 1, from + 4)).toEqual([
+      expect.stringMatching(/^1 {2}done .*\+1 -0$/),
+      expect.stringMatching(/^2 {2}failed .*exit code 1$/),
+      '',
     ]);
   },
 );
@@ -320,5 +322,129 @@ test.skipIf(!hasTmux)(
     open('go-2');
     const ended = await terminal.until('the end', (shown) => shown.at(-1) === '$' && shown.at(-2) === '1');
     expect(ended.at(-3)).toMatch(/^2 {2}failed {2}\d+s {2}second {2}1 file \+1 -0 {2}exit code 1$/);
+  },
+);
+
+const BEFORE = `import { Money } from './money.ts';
+
+/** The sum of a cart. */
+export function total(items: readonly Item[]): number {
+  let sum = 0;
+  for (const item of items) sum += item.price;
+  return sum;
+}
+
+/** One line for each item. */
+export function describe(items: readonly Item[]): string {
+  return items.map((item) => item.name).join('; ');
+}
+`;
+/** Renames a file with a change inside, adds one, and makes one executable. */
+const EDIT = `sed -i -e 's/{ Money }/{ Money, round }/' -e 's/sum += item.price;/sum += item.price * item.count; \\/\\/ 日本語のコメント/' -e 's/return sum/return round(sum)/' cart.ts
+mv cart.ts basket.ts; echo 'a new file' > new.txt; chmod +x run.sh`;
+
+const fromHeader = (lines: readonly string[]): readonly string[] =>
+  lines.slice(lines.findIndex((line) => line.startsWith('── renamed')));
+
+async function openDiff(columns: number): Promise<{ readonly world: World; readonly terminal: Terminal }> {
+  const world = makeWorld('terminal-diff');
+  world.init({ 'cart.ts': BEFORE, 'run.sh': 'echo hi\n' });
+  await world.task(EDIT);
+  const terminal = new Terminal(world, { columns, rows: 40 });
+  await terminal.untilPrompt();
+  return { world, terminal };
+}
+
+test.skipIf(!hasTmux)(
+  'a diff on 80 columns is in one column, with changed words marked (needs tmux)',
+  async () => {
+    const { world, terminal } = await openDiff(80);
+    await using _ = world;
+    terminal.enter('phasr diff 1 --no-pager');
+    const lines = await terminal.untilPrompt('run.sh (mode');
+    expect(fromHeader(lines)).toEqual([
+      `── renamed cart.ts → basket.ts (61% the same) ${'─'.repeat(33)}`,
+      '@@ -1,10 +1,10 @@',
+      "-import { Money } from './money.ts';",
+      "+import { Money, round } from './money.ts';",
+      '',
+      ' /** The sum of a cart. */',
+      ' export function total(items: readonly Item[]): number {',
+      '   let sum = 0;',
+      '-  for (const item of items) sum += item.price;',
+      '-  return sum;',
+      '+  for (const item of items) sum += item.price * item.count; // 日本語のコメント',
+      '+  return round(sum);',
+      ' }',
+      '',
+      ' /** One line for each item. */',
+      '',
+      `── new new.txt ${'─'.repeat(64)}`,
+      '@@ -0,0 +1 @@',
+      '+a new file',
+      '',
+      `── run.sh (mode 100644 → 100755) ${'─'.repeat(46)}`,
+      '$',
+    ]);
+    expect(terminal.marked()).toContain('+import { Money[, round] } from');
+    expect(terminal.marked()).toContain('+  return [round(]sum[)];');
+  },
+);
+
+test.skipIf(!hasTmux)(
+  'a diff on 200 columns shows before and after side by side, also in a pager (needs tmux)',
+  async () => {
+    const { world, terminal } = await openDiff(200);
+    await using _ = world;
+    terminal.enter('phasr diff 1');
+    const lines = await terminal.until('the end of the diff', (shown) =>
+      shown.some((line) => line.includes('run.sh (mode')),
+    );
+    const row = (left: string, right: string): string => `${left.padEnd(98)} │ ${right}`;
+    expect(fromHeader(lines).slice(0, 14)).toEqual([
+      `── renamed cart.ts → basket.ts (61% the same) ${'─'.repeat(153)}`,
+      '@@ -1,10 +1,10 @@',
+      row("   1 - import { Money } from './money.ts';", "   1 + import { Money, round } from './money.ts';"),
+      row('   2', '   2').trimEnd(),
+      row('   3   /** The sum of a cart. */', '   3   /** The sum of a cart. */'),
+      row(
+        '   4   export function total(items: readonly Item[]): number {',
+        '   4   export function total(items: readonly Item[]): number {',
+      ),
+      row('   5     let sum = 0;', '   5     let sum = 0;'),
+      row(
+        '   6 -   for (const item of items) sum += item.price;',
+        '   6 +   for (const item of items) sum += item.price * item.count; // 日本語のコメント',
+      ),
+      row('   7 -   return sum;', '   7 +   return round(sum);'),
+      row('   8   }', '   8   }'),
+      row('   9', '   9').trimEnd(),
+      row('  10   /** One line for each item. */', '  10   /** One line for each item. */'),
+      '',
+      `── new new.txt ${'─'.repeat(184)}`,
+    ]);
+    expectFits(lines, 200);
+    expect(terminal.marked()).toContain('7 +   return [round(]sum[)];');
+  },
+);
+
+test.skipIf(!hasTmux)(
+  'both layouts can be asked for, and without colours a diff is as git writes it (needs tmux)',
+  async () => {
+    const { world, terminal } = await openDiff(80);
+    await using _ = world;
+    terminal.enter('phasr diff 1 --side-by-side --no-pager');
+    const lines = await terminal.untilPrompt('run.sh (mode');
+    expect(lines).toContain(`${'   7 -   return sum;'.padEnd(38)} │    7 +   return round(sum);`);
+    // Wrapped, not cut.
+    expect(lines).toContain(`${' '.repeat(38)} │         日本語のコメント`);
+    expectFits(lines, 80);
+    terminal.resize({ columns: 200, rows: 40 });
+    terminal.enter('clear; phasr diff 1 --unified --no-pager');
+    expect(await terminal.untilPrompt('+  return')).toContain('+  return round(sum);');
+    terminal.enter('clear; NO_COLOR=1 phasr diff 1 --no-pager');
+    expect(await terminal.untilPrompt('new mode')).toEqual(
+      expect.arrayContaining(['diff --git a/cart.ts b/basket.ts', 'rename to basket.ts', '+++ b/basket.ts']),
+    );
   },
 );

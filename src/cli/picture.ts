@@ -118,7 +118,7 @@ export class Painter {
   #lines(moment: Moment, views: readonly TaskView[]): readonly string[] {
     const rows = views.map((view) => this.#row(view, moment));
     const columns = this.#layout(rows, moment);
-    return rows.map((row) => renderRow(row, columns));
+    return rows.map((row) => renderRow(row, columns, moment.width));
   }
 
   #row(view: TaskView, moment: Moment): Row {
@@ -165,10 +165,15 @@ export class Painter {
   }
 }
 
-function renderRow(row: Row, columns: ReadonlyMap<Column, number>): string {
+function renderRow(row: Row, columns: ReadonlyMap<Column, number>, room: number): string {
+  let left = room;
   const cells = COLUMNS.flatMap((column) => {
-    const width = columns.get(column);
-    return width === undefined ? [] : [{ column, width, text: cutToWidth(row[column].text, width) }];
+    const wanted = columns.get(column);
+    // In a window of a few columns the first ones have to do.
+    if (wanted === undefined || left <= 0) return [];
+    const width = Math.min(wanted, left);
+    left -= width + GAP;
+    return [{ column, width, text: cutToWidth(row[column].text, width) }];
   });
   const last = cells.findLastIndex(({ text }) => text !== '');
   return cells

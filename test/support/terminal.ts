@@ -69,6 +69,17 @@ export class Terminal {
     return this.#tmux(['capture-pane', '-p']).trimEnd().split('\n');
   }
 
+  /** What the window shows, without colours, and in brackets what is turned inside out. */
+  marked(): string {
+    return this.#tmux(['capture-pane', '-p', '-e'])
+      .replaceAll(/\u001B\[([\d;]*)m/g, (_, codes: string) => {
+        const all = codes.split(';');
+        return all.includes('7') ? '[' : all.includes('27') ? ']' : all.includes('0') ? '\u0000' : '';
+      })
+      .replaceAll(/\[([^\u0000[\]]*)\u0000/g, '[$1]')
+      .replaceAll('\u0000', '');
+  }
+
   /** As {@link lines}, with what has left the window at the top. */
   history(): readonly string[] {
     return this.#tmux(['capture-pane', '-p', '-S', '-']).trimEnd().split('\n');
@@ -96,9 +107,11 @@ export class Terminal {
     }
   }
 
-  /** Waits for a prompt with nothing behind it, and a visible cursor. */
-  async untilPrompt(): Promise<readonly string[]> {
-    const lines = await this.until('a clean prompt', (shown) => shown.at(-1) === '$' && this.isCursorVisible);
-    return lines;
+  /** Waits for a prompt with nothing behind it and a visible cursor, below what a command that was just entered prints. */
+  untilPrompt(below = ''): Promise<readonly string[]> {
+    return this.until(
+      `a clean prompt below "${below}"`,
+      (lines) => lines.at(-1) === '$' && this.isCursorVisible && lines.some((line) => line.includes(below)),
+    );
   }
 }

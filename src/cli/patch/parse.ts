@@ -40,7 +40,7 @@ export type PatchPart =
   | Change;
 
 /** A change of more lines or bytes comes in parts. */
-export const CHANGE_LINES_MAX = 400;
+const CHANGE_LINES_MAX = 400;
 const CHANGE_BYTES_MAX = 512 * 1024;
 /** A header longer than this is no header that git writes: a path has at most 4096 bytes, each written with 4 at most. */
 const HEADER_BYTES_MAX = 128 * 1024;
