@@ -25,7 +25,7 @@ export const claude: Agent = {
   reads: 'claude',
   canResume: true,
   command: makeCommand,
-  newReader: () => newClaudeReader('session'),
+  newReader: () => newClaudeReader({ tokensOf: 'run', costOf: 'session' }),
 };
 
 function makeCommand({ model, permission, session, isRoot }: AgentRequest): AgentCommand {
@@ -47,14 +47,16 @@ function makeCommand({ model, permission, session, isRoot }: AgentRequest): Agen
 
 const REFUSALS_MAX = 1000;
 
+type UsageScopes = Pick<ReportedUsage, 'tokensOf' | 'costOf'>;
+
 /** Tools that write the file they are given. */
 const WRITING_TOOLS = /^(?:Write|Edit|MultiEdit|NotebookEdit|write_file|edit|replace)$/;
 
 /**
- * Reads the stream of Claude Code, and of Qwen Code, which prints the same forms. `costOf`: what the cost in the last line is of
- * (Claude's grows over all runs of a session, its tokens do not).
+ * Reads the stream of Claude Code, and of Qwen Code, which prints the same forms. `of`: what the numbers in the last line
+ * are of (Claude's cost grows over all runs of a session, its tokens do not).
  */
-export function newClaudeReader(costOf: ReportedUsage['costOf']): StreamReader {
+export function newClaudeReader(of: UsageScopes): StreamReader {
   const tools = newOpenTools();
   const refused = new Set<string>();
   return {
@@ -69,7 +71,7 @@ export function newClaudeReader(costOf: ReportedUsage['costOf']): StreamReader {
         case 'user':
           return listAt(fields, 'message', 'content').flatMap((block) => readResult(block, tools));
         case 'result':
-          return readEnd(fields, { refused, costOf });
+          return readEnd(fields, { refused, of });
         case 'stream_event':
         case 'rate_limit_event':
         case 'control_request':
@@ -160,7 +162,7 @@ function readResult(block: unknown, tools: OpenTools): readonly AgentEvent[] {
 /** `subtype` says "success" also for an error of the model's server; only `is_error` does not lie. */
 function readEnd(
   fields: Fields,
-  { refused, costOf }: { readonly refused: Set<string>; readonly costOf: ReportedUsage['costOf'] },
+  { refused, of }: { readonly refused: Set<string>; readonly of: UsageScopes },
 ): readonly AgentEvent[] {
   const isDone = fields['is_error'] === false && fields['subtype'] === 'success';
   const reason = textAt(fields, 'terminal_reason') ?? '';
@@ -178,12 +180,12 @@ function readEnd(
         summary: textAt(denial, 'tool_input', 'command') ?? renderValue(at(denial, 'tool_input')),
       }),
     ),
-    { kind: 'usage', usage: readUsage(fields, costOf) },
+    { kind: 'usage', usage: readUsage(fields, of) },
     { kind: 'end', outcome, trouble },
   ];
 }
 
-function readUsage(fields: Fields, costOf: ReportedUsage['costOf']): ReportedUsage {
+function readUsage(fields: Fields, of: UsageScopes): ReportedUsage {
   const count = (name: string): number => numberAt(fields, 'usage', name) ?? 0;
   // Claude names what it wrote to the cache, and its input is without the cache; Qwen's is with it.
   const isApart = numberAt(fields, 'usage', 'cache_creation_input_tokens') !== undefined;
@@ -195,8 +197,7 @@ function readUsage(fields: Fields, costOf: ReportedUsage['costOf']): ReportedUsa
       cacheRead,
       cacheWrite: count('cache_creation_input_tokens'),
     },
-    tokensOf: 'run',
     costUsd: numberAt(fields, 'total_cost_usd') ?? null,
-    costOf,
+    ...of,
   };
 }

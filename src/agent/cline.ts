@@ -42,10 +42,10 @@ function makeCommand({ prompt, model, permission }: AgentRequest): AgentCommand 
   };
 }
 
-type State = { trouble: Trouble | null; readonly tools: OpenTools };
+type State = { trouble: Trouble | null; isEnded: boolean; readonly tools: OpenTools };
 
 function newReader(): StreamReader {
-  const state: State = { trouble: null, tools: newOpenTools() };
+  const state: State = { trouble: null, isEnded: false, tools: newOpenTools() };
   return {
     read: (line) => {
       const fields = parseObject(line);
@@ -54,16 +54,25 @@ function newReader(): StreamReader {
           return [];
         case 'agent_event': {
           const event = at(fields, 'event');
-          if (textAt(event, 'type') === 'error') state.trouble = readError(event);
+          if (textAt(event, 'type') === 'error' && at(event, 'recoverable') !== true)
+            state.trouble = readError(event);
           return readEvent(event, state.tools);
         }
         case 'run_result':
+          state.isEnded = true;
           return fields === undefined ? [] : readEnd(fields, state.trouble);
+        case 'error':
+          // It could not begin: no prompt, no provider. No `run_result` follows.
+          state.trouble = makeTrouble(textAt(fields, 'message') ?? '', undefined);
+          return [{ kind: 'warning', text: state.trouble.message }];
         default:
           return [{ kind: 'output', text: line }];
       }
     },
-    finish: () => [],
+    finish: () =>
+      state.isEnded || state.trouble === null
+        ? []
+        : [{ kind: 'end', outcome: 'failed', trouble: state.trouble }],
   };
 }
 
@@ -123,14 +132,20 @@ function readToolStart(event: unknown, tools: OpenTools): AgentEvent {
   };
 }
 
+/** Its words for a tool that nobody allowed, and for one that would change files in plan mode: the only sign of a refusal. */
+const REFUSED =
+  /requires approval in a TTY session|Tool approval requires an interactive session|blocked in plan mode/;
+
 function readToolEnd(event: unknown, tools: OpenTools): readonly AgentEvent[] {
   const output = at(event, 'output');
   const results = Array.isArray(output) ? (output as readonly unknown[]) : [output];
   const hasFailed = (result: unknown): boolean =>
     at(result, 'success') === false || at(result, 'error') !== undefined;
-  // The only sign of a refusal: these words of its own.
-  const problem = textAt(output, 'error') ?? '';
-  const isRefused = /requires approval/.test(problem);
+  const problem =
+    results.map((result) => textAt(result, 'error')).find((error) => error !== undefined) ??
+    textAt(event, 'error') ??
+    '';
+  const isRefused = REFUSED.test(problem);
   const ended = tools.end(textAt(event, 'toolCallId') ?? '', {
     isError: results.some(hasFailed) || at(event, 'error') !== undefined,
     output: results

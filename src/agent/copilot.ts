@@ -43,26 +43,49 @@ function makeCommand({ model, permission, session }: AgentRequest): AgentCommand
   };
 }
 
-type State = { trouble: Trouble | null; status: number | undefined };
+type State = {
+  trouble: Trouble | null;
+  status: number | undefined;
+  /** It was told to stop, and said so. */
+  isAborted: boolean;
+  openTurns: number;
+  isEnded: boolean;
+};
+
+/** Its own lines have a dotted type, these excepted. */
+const UNDOTTED = new Set(['result', 'abort']);
 
 function newReader(): StreamReader {
-  const state: State = { trouble: null, status: undefined };
+  const state: State = { trouble: null, status: undefined, isAborted: false, openTurns: 0, isEnded: false };
   return {
     read: (line) => {
       const fields = parseObject(line);
       const type = textAt(fields, 'type');
-      // Its own lines all have a dotted type, the last one excepted.
-      if (fields === undefined || type === undefined || !(type === 'result' || type.includes('.')))
+      if (fields === undefined || type === undefined || !(UNDOTTED.has(type) || type.includes('.')))
         return [{ kind: 'output', text: line }];
       return readLine(fields, type, state);
     },
-    finish: () => [],
+    // Ended by a signal it may print `abort`, or an error, and no `result`.
+    finish: () =>
+      state.isEnded || (!state.isAborted && state.trouble === null) ? [] : [endOf(undefined, state)],
   };
 }
 
 function readLine(fields: Fields, type: string, state: State): readonly AgentEvent[] {
   const data = at(fields, 'data');
   switch (type) {
+    case 'abort':
+      state.isAborted = true;
+      return [];
+    case 'assistant.idle':
+      state.isAborted ||= at(data, 'aborted') === true;
+      return [];
+    case 'assistant.turn_start':
+      state.openTurns += 1;
+      return [];
+    case 'assistant.turn_end':
+      state.openTurns = Math.max(0, state.openTurns - 1);
+      return [];
     case 'assistant.message': {
       const text = textAt(data, 'content') ?? '';
       return text === '' ? [] : [{ kind: 'text', text, isPartial: false }];
@@ -114,13 +137,21 @@ function readToolEnd(data: unknown): readonly AgentEvent[] {
   ];
 }
 
-/** It names no tokens when the model is not GitHub's. After an interruption it says exit code 0 all the same; the process's own end tells that. */
+/** It names no tokens when the model is not GitHub's. */
 function readEnd(fields: Fields, state: State): readonly AgentEvent[] {
   const id = textAt(fields, 'sessionId');
-  const isDone = numberAt(fields, 'exitCode') === 0 && state.trouble === null;
-  const trouble = isDone ? null : (state.trouble ?? makeTrouble('it ended with an error', undefined));
+  state.isEnded = true;
   return [
     ...(id === undefined ? [] : [{ kind: 'session', id, cwd: null, model: null } as const]),
-    { kind: 'end', outcome: isDone ? 'done' : 'failed', trouble },
+    endOf(numberAt(fields, 'exitCode'), state),
   ];
+}
+
+/** After an interruption its result says exit code 0 all the same: an `abort`, or a turn that has not ended, tells that apart. */
+function endOf(exitCode: number | undefined, state: State): AgentEvent {
+  if (state.isAborted || (exitCode === 0 && state.openTurns > 0))
+    return { kind: 'end', outcome: 'interrupted', trouble: null };
+  if (exitCode === 0 && state.trouble === null) return { kind: 'end', outcome: 'done', trouble: null };
+  const trouble = state.trouble ?? makeTrouble('it ended with an error', undefined);
+  return { kind: 'end', outcome: 'failed', trouble };
 }

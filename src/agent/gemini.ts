@@ -70,7 +70,15 @@ function newReader(): StreamReader {
         case 'tool_result': {
           const isError = textAt(fields, 'status') === 'error';
           const output = textAt(fields, 'output') ?? renderValue(at(fields, 'error', 'message'));
-          return tools.end(textAt(fields, 'tool_id') ?? '', { isError, output });
+          const id = textAt(fields, 'tool_id') ?? '';
+          // A path outside the worktree has the code of a wrong parameter; its words tell it apart.
+          const isRefused =
+            textAt(fields, 'error', 'type') === 'policy_violation' ||
+            textAt(fields, 'error', 'message')?.startsWith('Path not in workspace:') === true;
+          const ended = tools.end(id, { isError, output });
+          if (!isRefused) return ended;
+          const tool = ended.find((event) => event.kind === 'tool.ended')?.tool ?? '';
+          return [...ended, { kind: 'permission.refused', tool, summary: output }];
         }
         case 'error':
           return [{ kind: 'warning', text: textAt(fields, 'message') ?? '' }];

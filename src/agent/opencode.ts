@@ -47,6 +47,8 @@ type State = {
   /** Of the last step; empty before the first has ended, and while another is under way. */
   reason: string;
   trouble: Trouble | null;
+  /** The last refused tool; null when none was. */
+  refusal: string | null;
 };
 
 function newReader(): StreamReader {
@@ -56,6 +58,7 @@ function newReader(): StreamReader {
     costUsd: 0,
     reason: '',
     trouble: null,
+    refusal: null,
   };
   return {
     read: (line) => {
@@ -64,12 +67,25 @@ function newReader(): StreamReader {
       if (fields === undefined || events === undefined) return [{ kind: 'output', text: line }];
       return [...readSession(fields, state), ...events];
     },
-    finish: () => {
-      if (state.trouble !== null) return [{ kind: 'end', outcome: 'failed', trouble: state.trouble }];
-      return state.reason === 'stop' ? [{ kind: 'end', outcome: 'done', trouble: null }] : [];
-    },
+    finish: (exitCode) => readEnd(state, exitCode),
   };
 }
+
+function readEnd({ trouble, reason, refusal }: State, exitCode: number | null): readonly AgentEvent[] {
+  if (trouble !== null) return [{ kind: 'end', outcome: 'failed', trouble }];
+  if (reason === '') return [];
+  if (reason === 'stop') return exitCode === 0 ? [{ kind: 'end', outcome: 'done', trouble: null }] : [];
+  // A refusal ends the run, with exit code 0, before the model could say another word.
+  if (reason === 'tool-calls')
+    return refusal === null || exitCode !== 0
+      ? []
+      : [{ kind: 'end', outcome: 'failed', trouble: { kind: 'permission', message: refusal } }];
+  const message = `its last step ended with "${reason.slice(0, 100)}"`;
+  return [{ kind: 'end', outcome: 'failed', trouble: makeTrouble(message, undefined) }];
+}
+
+/** Its words for a permission that nobody gave, and for one that its settings or its mode deny. */
+const REFUSED = /^The user (?:rejected permission|has specified a rule)/;
 
 /** Every line names the session. */
 function readSession(fields: Fields, state: State): readonly AgentEvent[] {
@@ -91,7 +107,7 @@ function readLine(fields: Fields, state: State): readonly AgentEvent[] | undefin
     case 'reasoning':
       return [{ kind: 'thinking', text: textAt(part, 'text') ?? '', isPartial: false }];
     case 'tool_use':
-      return readTool(part);
+      return readTool(part, state);
     case 'step_finish':
       return readStep(part, state);
     case 'error': {
@@ -106,15 +122,15 @@ function readLine(fields: Fields, state: State): readonly AgentEvent[] | undefin
 }
 
 /** A tool call comes once, when it is over. */
-function readTool(part: unknown): readonly AgentEvent[] {
+function readTool(part: unknown, state: State): readonly AgentEvent[] {
   const [id, tool] = [textAt(part, 'callID') ?? '', textAt(part, 'tool') ?? ''];
   const input = at(part, 'state', 'input');
   const path = textAt(input, 'filePath');
   const summary = textAt(input, 'command') ?? path ?? renderValue(input);
   const isError = textAt(part, 'state', 'status') === 'error';
   const problem = textAt(part, 'state', 'error') ?? '';
-  // The only sign of a refusal: the words of the rule or the person that did not allow it.
-  const isRefused = isError && /permission|rejected/i.test(problem);
+  const isRefused = isError && REFUSED.test(problem);
+  if (isRefused) state.refusal = problem.slice(0, 500);
   return [
     { kind: 'tool.started', id, tool, summary },
     {

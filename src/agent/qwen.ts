@@ -15,7 +15,7 @@ export const qwen: Agent = {
   reads: 'qwen',
   canResume: true,
   command: makeCommand,
-  newReader: () => newClaudeReader('run'),
+  newReader: () => newClaudeReader({ tokensOf: 'session', costOf: 'session' }),
 };
 
 const PERMISSION_ARGS: Readonly<Record<Permission, readonly string[]>> = {
