@@ -322,8 +322,10 @@ test('list --watch prints a line whenever the list is another one: a JSON docume
     await waitFor('the end of the task', () =>
       lines().some((line) => /"state":"done"|^task \d+ done/.test(line)),
     );
-    const pid = world.processes().find((process) => world.commandLine(process).includes('list --watch'));
-    process.kill(pid ?? 0, 'SIGINT');
+    const pid = await waitFor('the watching process', () =>
+      world.processes().find((process) => world.commandLine(process).includes('list --watch')),
+    );
+    process.kill(pid, 'SIGINT');
     expect((await watcher).code).toBe(130);
     if (args.length === 0) expect(lines().at(-1)).toBe(`task ${id} done: do it (exit code 0; 1 file +1 -0)`);
     else {

@@ -150,6 +150,7 @@ test('10 s after stop nothing of a run lives that ignores SIGTERM and leaves a d
   const processesOf = (id: number): number[] => world.processes(`PHASR_TASK=${id}\0`);
   const [mine, sibling] = [processesOf(1), processesOf(2)];
   expect(mine.length).toBeGreaterThanOrEqual(5);
+  expect(await connection(two!)).toBe('connected');
   const bystander = spawn('sleep', ['1000'], { env: { ...world.env, PHASR_RUN: 'somebody-elses' } });
   const started = Date.now();
   const stopped = await world.json(['stop', '1']);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { textWidth } from '../src/cli/width.ts';
 import { hasTmux, Terminal } from './support/terminal.ts';
+import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
 /** An agent that prints a line and ends when the test says so: `go-N` lets task N end, `go` all of them. Task 2 fails. */
@@ -216,8 +217,10 @@ test.skipIf(!hasTmux).each([
       const count = tasks.split(' ').length;
       await terminal.until('running tasks', areRunning(count));
       expect(terminal.isCursorVisible).toBe(false);
-      const pid = world.processes().find((process) => world.commandLine(process).includes('cli.cjs run'));
-      end(terminal, pid ?? 0);
+      const pid = await waitFor('the watching process', () =>
+        world.processes().find((process) => world.commandLine(process).includes('cli.cjs run')),
+      );
+      end(terminal, pid);
       const lines = await terminal.untilPrompt();
       expect(terminal.isWhole).toBe(false);
       if (count === 1) expect(lines.join('\n')).toContain(says);
