@@ -1,10 +1,10 @@
-/** What a person sees on a terminal: the live views and the diff, on windows of 80 and 200 columns. */
+/** What a person sees on a terminal: the live views, on windows of 80 and 200 columns. */
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { textWidth } from '../src/cli/width.ts';
-import { hasTmux, Terminal } from './support/terminal.ts';
+import { expectFits, hasTmux, openTerminal, type Terminal } from './support/terminal.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
@@ -22,10 +22,6 @@ function prepare(world: World): { readonly command: string; readonly open: (gate
   };
 }
 
-function expectFits(lines: readonly string[], columns: number): void {
-  for (const line of lines) expect(textWidth(line), line).toBeLessThan(columns);
-}
-
 const tasksIn = (lines: readonly string[]): readonly string[] =>
   lines.filter((line) => /^ *\d+ {2}(?:queued|setting up|running|committing|done|failed)\b/.test(line));
 const areRunning =
@@ -38,8 +34,7 @@ test.skipIf(!hasTmux).each([80, 200])(
   async (columns) => {
     await using world = makeWorld('live-three');
     const { command, open } = prepare(world);
-    const terminal = new Terminal(world, { columns, rows: 24 });
-    await terminal.untilPrompt();
+    const terminal = await openTerminal(world, { columns, rows: 24 });
     terminal.enter(
       `phasr run 'add tax' 'fix the typo in the README' '日本語のドキュメントを直す' -- ${command}`,
     );
@@ -73,8 +68,7 @@ test.skipIf(!hasTmux)(
   async () => {
     await using world = makeWorld('live-resize');
     const { command, open } = prepare(world);
-    const terminal = new Terminal(world, { columns: 200, rows: 24 });
-    await terminal.untilPrompt();
+    const terminal = await openTerminal(world, { columns: 200, rows: 24 });
     // As in a terminal that has been used for a while: the view begins at the bottom.
     terminal.enter('seq 40');
     await terminal.untilPrompt('40');
@@ -112,8 +106,7 @@ test.skipIf(!hasTmux)(
   async () => {
     await using world = makeWorld('live-many');
     const { command } = prepare(world);
-    const terminal = new Terminal(world, { columns: 80, rows: 24 });
-    await terminal.untilPrompt();
+    const terminal = await openTerminal(world, { columns: 80, rows: 24 });
     const prompts = Array.from({ length: 60 }, (_, index) => `'task number ${index + 1}'`);
     writeFileSync(join(world.root, 'many'), `phasr run -j 4 ${prompts.join(' ')} -- ${command}`);
     terminal.enter(`. ${join(world.root, 'many')}`);
@@ -167,8 +160,7 @@ test.skipIf(!hasTmux)(
 test.skipIf(!hasTmux)('eight tasks that end leave their results and a summary (needs tmux)', async () => {
   await using world = makeWorld('live-eight');
   const { command, open } = prepare(world);
-  const terminal = new Terminal(world, { columns: 80, rows: 24 });
-  await terminal.untilPrompt();
+  const terminal = await openTerminal(world, { columns: 80, rows: 24 });
   terminal.enter(`phasr run -j 8 a b c d e f g h -- ${command}`);
   await terminal.until('eight running tasks', areRunning(8));
   expect(terminal.isWhole).toBe(true);
@@ -211,8 +203,7 @@ test.skipIf(!hasTmux).each([
     for (const tasks of ['one', 'one two three four five six']) {
       await using world = makeWorld('live-end');
       const { command } = prepare(world);
-      const terminal = new Terminal(world, { columns: 80, rows: 24 });
-      await terminal.untilPrompt();
+      const terminal = await openTerminal(world, { columns: 80, rows: 24 });
       terminal.enter(`phasr run -j 6 ${tasks} -- ${command}`);
       const count = tasks.split(' ').length;
       await terminal.until('running tasks', areRunning(count));
@@ -237,8 +228,7 @@ test.skipIf(!hasTmux)(
     for (const tasks of ['one', 'one two three four five six']) {
       await using world = makeWorld('live-suspend');
       const { command } = prepare(world);
-      const terminal = new Terminal(world, { columns: 80, rows: 24 });
-      await terminal.untilPrompt();
+      const terminal = await openTerminal(world, { columns: 80, rows: 24 });
       terminal.enter(`phasr run -j 6 ${tasks} -- ${command}`);
       const count = tasks.split(' ').length;
       await terminal.until('running tasks', areRunning(count));
@@ -261,8 +251,7 @@ test.skipIf(!hasTmux)(
   async () => {
     await using world = makeWorld('live-typed');
     const { command, open } = prepare(world);
-    const terminal = new Terminal(world, { columns: 80, rows: 24 });
-    await terminal.untilPrompt();
+    const terminal = await openTerminal(world, { columns: 80, rows: 24 });
     terminal.enter(`phasr run one three -- ${command}`);
     await terminal.until('running tasks', areRunning(2));
     terminal.enter('echo typed ahead');
@@ -283,8 +272,7 @@ test.skipIf(!hasTmux)(
 test.skipIf(!hasTmux)('a dumb terminal gets plain lines (needs tmux)', async () => {
   await using world = makeWorld('live-dumb');
   const { command, open } = prepare(world);
-  const terminal = new Terminal(world, { columns: 80, rows: 24 });
-  await terminal.untilPrompt();
+  const terminal = await openTerminal(world, { columns: 80, rows: 24 });
   terminal.enter(`TERM=dumb phasr run one -- ${command}`);
   await terminal.until('a running task', (lines) =>
     lines.some((line) => line.startsWith('task 1 running: one')),
@@ -299,8 +287,7 @@ test.skipIf(!hasTmux)(
   async () => {
     await using world = makeWorld('live-list');
     const { command, open } = prepare(world);
-    const terminal = new Terminal(world, { columns: 100, rows: 24 });
-    await terminal.untilPrompt();
+    const terminal = await openTerminal(world, { columns: 100, rows: 24 });
     terminal.enter('phasr list --watch');
     await terminal.until('an empty list', (lines) => lines[0] === 'no open tasks');
     await world.ok(['run', 'first', '--detach', '--', ...command.split(' ')]);
@@ -325,129 +312,5 @@ test.skipIf(!hasTmux)(
     open('go-2');
     const ended = await terminal.until('the end', (shown) => shown.at(-1) === '$' && shown.at(-2) === '1');
     expect(ended.at(-3)).toMatch(/^2 {2}failed {2}\d+s {2}second {2}1 file \+1 -0 {2}exit code 1$/);
-  },
-);
-
-const BEFORE = `import { Money } from './money.ts';
-
-/** The sum of a cart. */
-export function total(items: readonly Item[]): number {
-  let sum = 0;
-  for (const item of items) sum += item.price;
-  return sum;
-}
-
-/** One line for each item. */
-export function describe(items: readonly Item[]): string {
-  return items.map((item) => item.name).join('; ');
-}
-`;
-/** Renames a file with a change inside, adds one, and makes one executable. */
-const EDIT = `sed -i -e 's/{ Money }/{ Money, round }/' -e 's/sum += item.price;/sum += item.price * item.count; \\/\\/ 日本語のコメント/' -e 's/return sum/return round(sum)/' cart.ts
-mv cart.ts basket.ts; echo 'a new file' > new.txt; chmod +x run.sh`;
-
-const fromHeader = (lines: readonly string[]): readonly string[] =>
-  lines.slice(lines.findIndex((line) => line.startsWith('── renamed')));
-
-async function openDiff(columns: number): Promise<{ readonly world: World; readonly terminal: Terminal }> {
-  const world = makeWorld('terminal-diff');
-  world.init({ 'cart.ts': BEFORE, 'run.sh': 'echo hi\n' });
-  await world.task(EDIT);
-  const terminal = new Terminal(world, { columns, rows: 40 });
-  await terminal.untilPrompt();
-  return { world, terminal };
-}
-
-test.skipIf(!hasTmux)(
-  'a diff on 80 columns is in one column, with changed words marked (needs tmux)',
-  async () => {
-    const { world, terminal } = await openDiff(80);
-    await using _ = world;
-    terminal.enter('phasr diff 1 --no-pager');
-    const lines = await terminal.untilPrompt('run.sh (mode');
-    expect(fromHeader(lines)).toEqual([
-      `── renamed cart.ts → basket.ts (61% the same) ${'─'.repeat(33)}`,
-      '@@ -1,10 +1,10 @@',
-      "-import { Money } from './money.ts';",
-      "+import { Money, round } from './money.ts';",
-      '',
-      ' /** The sum of a cart. */',
-      ' export function total(items: readonly Item[]): number {',
-      '   let sum = 0;',
-      '-  for (const item of items) sum += item.price;',
-      '-  return sum;',
-      '+  for (const item of items) sum += item.price * item.count; // 日本語のコメント',
-      '+  return round(sum);',
-      ' }',
-      '',
-      ' /** One line for each item. */',
-      '',
-      `── new new.txt ${'─'.repeat(64)}`,
-      '@@ -0,0 +1 @@',
-      '+a new file',
-      '',
-      `── run.sh (mode 100644 → 100755) ${'─'.repeat(46)}`,
-      '$',
-    ]);
-    expect(terminal.marked()).toContain('+import { Money[, round] } from');
-    expect(terminal.marked()).toContain('+  return [round(]sum[)];');
-  },
-);
-
-test.skipIf(!hasTmux)(
-  'a diff on 200 columns shows before and after side by side, also in a pager (needs tmux)',
-  async () => {
-    const { world, terminal } = await openDiff(200);
-    await using _ = world;
-    terminal.enter('phasr diff 1');
-    const lines = await terminal.until('the end of the diff', (shown) =>
-      shown.some((line) => line.includes('run.sh (mode')),
-    );
-    const row = (left: string, right: string): string => `${left.padEnd(98)} │ ${right}`;
-    expect(fromHeader(lines).slice(0, 14)).toEqual([
-      `── renamed cart.ts → basket.ts (61% the same) ${'─'.repeat(153)}`,
-      '@@ -1,10 +1,10 @@',
-      row("   1 - import { Money } from './money.ts';", "   1 + import { Money, round } from './money.ts';"),
-      row('   2', '   2').trimEnd(),
-      row('   3   /** The sum of a cart. */', '   3   /** The sum of a cart. */'),
-      row(
-        '   4   export function total(items: readonly Item[]): number {',
-        '   4   export function total(items: readonly Item[]): number {',
-      ),
-      row('   5     let sum = 0;', '   5     let sum = 0;'),
-      row(
-        '   6 -   for (const item of items) sum += item.price;',
-        '   6 +   for (const item of items) sum += item.price * item.count; // 日本語のコメント',
-      ),
-      row('   7 -   return sum;', '   7 +   return round(sum);'),
-      row('   8   }', '   8   }'),
-      row('   9', '   9').trimEnd(),
-      row('  10   /** One line for each item. */', '  10   /** One line for each item. */'),
-      '',
-      `── new new.txt ${'─'.repeat(184)}`,
-    ]);
-    expectFits(lines, 200);
-    expect(terminal.marked()).toContain('7 +   return [round(]sum[)];');
-  },
-);
-
-test.skipIf(!hasTmux)(
-  'both layouts can be asked for, and without colours a diff is as git writes it (needs tmux)',
-  async () => {
-    const { world, terminal } = await openDiff(80);
-    await using _ = world;
-    terminal.enter('phasr diff 1 --side-by-side --no-pager');
-    const lines = await terminal.untilPrompt('run.sh (mode');
-    expect(lines).toContain(`${'   7 -   return sum;'.padEnd(38)} │    7 +   return round(sum);`);
-    // Wrapped, not cut.
-    expect(lines).toContain(`${' '.repeat(38)} │         日本語のコメント`);
-    expectFits(lines, 80);
-    terminal.resize({ columns: 200, rows: 40 });
-    terminal.enter('clear; phasr diff 1 --unified --no-pager');
-    expect(await terminal.untilPrompt('+  return')).toContain('+  return round(sum);');
-    terminal.enter('clear; NO_COLOR=1 phasr diff 1 --no-pager');
-    expect(await terminal.untilPrompt('new mode')).toEqual(
-      expect.arrayContaining(['diff --git a/cart.ts b/basket.ts', 'rename to basket.ts', '+++ b/basket.ts']),
-    );
   },
 );

@@ -7,127 +7,18 @@ import { buildSync } from 'esbuild';
 import { array, assert, constantFrom, integer, json, nat, oneof, property } from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readerNamed } from './catalogue.ts';
-import type { AgentEvent } from './event.ts';
+import { type AgentEvent, usageOfRun } from './event.ts';
 import { newLineSplitter } from './lines.ts';
 import { newCollector } from './report.ts';
 
 const FOLDER = fileURLToPath(new URL('../../test/fixtures/agent-streams/', import.meta.url));
 const NAMES = readdirSync(FOLDER).filter((name) => name.endsWith('.jsonl'));
 
-/** outcome, trouble, session named, refusals, retries, tokens input/output/cache read/cache written, dollars, files written */
-const EXPECTED = `
-claude-commit       done        -              yes 0 0 4000/200/800/400 0.01674  1
-claude-fail400      failed      request        yes 0 0 0/0/0/0          0        0
-claude-fail401      failed      authentication yes 0 2 0/0/0/0          0        0
-claude-fail429x1    done        -              yes 0 1 1000/50/200/100  0.004185 0
-claude-hang-int     interrupted -              yes 0 0 0/0/0/0          0        0
-claude-perm-noyolo  done        -              yes 1 0 2000/100/400/200 0.00837  0
-claude-res2         done        -              yes 0 0 1000/50/200/100  0.012555 0
-claude-tool-int     interrupted -              yes 0 0 1000/50/200/100  0.004185 0
-claude-write-noyolo done        -              yes 1 0 2000/100/400/200 0.00837  0
-claude-write        done        -              yes 0 0 2000/100/400/200 0.00837  1
-cline-commit        done        -              no  0 0 4000/200/800/0   -        1
-cline-fail400       failed      request        no  0 0 -                -        0
-cline-fail401       failed      authentication no  0 0 -                -        0
-cline-fail429x1     done        -              no  0 0 1000/50/200/0    -        0
-cline-hang-int      silent      -              no  0 0 -                -        0
-cline-tool-int      silent      -              no  0 0 1000/50/200/0    -        0
-cline-write-noyolo  done        -              no  1 0 2000/100/400/0   -        0
-cline-write         done        -              no  0 0 2000/100/400/0   -        1
-codex-commit        done        -              yes 0 0 4000/200/800/0   -        1
-codex-fail400       failed      request        yes 0 0 -                -        0
-codex-fail401       failed      authentication yes 0 1 -                -        0
-codex-fail429x1     done        -              yes 0 1 1000/50/200/0    -        0
-codex-hang-int      silent      -              yes 0 0 -                -        0
-codex-res2          done        -              yes 0 0 3000/150/600/0   -        0
-codex-tool-int      silent      -              yes 0 0 -                -        0
-codex-write         done        -              yes 0 0 2000/100/400/0   -        1
-copilot-commit      done        -              yes 0 0 -                -        1
-copilot-fail400     failed      request        yes 0 0 -                -        0
-copilot-fail401     failed      authentication yes 0 2 -                -        0
-copilot-fail429x1   done        -              yes 0 1 -                -        0
-copilot-hang-int    silent      -              no  0 0 -                -        0
-copilot-perm-noyolo done        -              yes 1 0 -                -        0
-copilot-res2        done        -              yes 0 0 -                -        0
-copilot-tool-int    silent      -              no  0 0 -                -        0
-copilot-write-noyolo done       -              yes 1 0 -                -        0
-copilot-write       done        -              yes 0 0 -                -        1
-gemini-commit       done        -              yes 0 0 4000/200/800/0   -        1
-gemini-fail400      failed      request        yes 0 0 0/0/0/0          -        0
-gemini-fail401      failed      authentication yes 0 0 0/0/0/0          -        0
-gemini-fail429x1    done        -              yes 0 0 1000/50/200/0    -        0
-gemini-hang-int     silent      -              yes 0 0 -                -        0
-gemini-perm-noyolo  done        -              yes 0 0 1000/50/200/0    -        0
-gemini-res2         done        -              yes 0 0 1000/50/200/0    -        0
-gemini-tool-int     silent      -              yes 0 0 -                -        0
-gemini-write-noyolo done        -              yes 0 0 1000/50/200/0    -        0
-gemini-write        done        -              yes 0 0 2000/100/400/0   -        1
-opencode-commit     done        -              yes 0 0 4000/200/800/0   0.01524  1
-opencode-fail400    failed      request        yes 0 0 -                -        0
-opencode-fail401    failed      authentication yes 0 0 -                -        0
-opencode-fail429x1  done        -              yes 0 0 1000/50/200/0    0.00381  0
-opencode-perm-noyolo done       -              yes 0 0 2000/100/400/0   0.00762  0
-opencode-res2       done        -              yes 0 0 1000/50/200/0    0.00381  0
-opencode-tool-int   silent      -              yes 0 0 -                -        0
-opencode-write-noyolo done      -              yes 0 0 2000/100/400/0   0.00762  1
-opencode-write      done        -              yes 0 0 2000/100/400/0   0.00762  1
-pi-commit           done        -              yes 0 0 4000/200/800/0   0.01524  1
-pi-fail400          failed      request        yes 0 0 0/0/0/0          -        0
-pi-fail401          failed      authentication yes 0 0 0/0/0/0          -        0
-pi-fail429x1        done        -              yes 0 0 1000/50/200/0    0.00381  0
-pi-hang-int         silent      -              yes 0 0 -                -        0
-pi-perm-noyolo      done        -              yes 0 0 2000/100/400/0   0.00762  0
-pi-res2             done        -              yes 0 0 1000/50/200/0    0.00381  0
-pi-tool-int         silent      -              yes 0 0 1000/50/200/0    0.00381  0
-pi-write-noyolo     done        -              yes 0 0 2000/100/400/0   0.00762  1
-pi-write            done        -              yes 0 0 2000/100/400/0   0.00762  1
-qwen-commit         done        -              yes 0 0 4000/200/800/0   -        1
-qwen-fail400        failed      request        yes 0 0 0/0/0/0          -        0
-qwen-fail401        failed      authentication yes 0 0 0/0/0/0          -        0
-qwen-fail429x1      done        -              yes 0 0 2000/100/400/0   -        0
-qwen-hang-int       silent      -              yes 0 0 -                -        0
-qwen-perm-noyolo    done        -              yes 0 0 2000/100/400/0   -        0
-qwen-res2           done        -              yes 0 0 2000/100/400/0   -        0
-qwen-tool-int       silent      -              yes 0 0 -                -        0
-qwen-write-noyolo   done        -              yes 0 0 2000/100/400/0   -        0
-qwen-write          done        -              yes 0 0 2000/100/400/0   -        1
-claude-edit failed network yes 0 1 3000/150/600/300 0.01662 3
-claude-noresume failed unknown no 0 0 0/0/0/0 0 0
-claude-plan done - yes 2 0 3000/150/600/300 0.01662 0
-claude-think done - yes 1 0 2000/100/400/200 0.01108 0
-cline-ask done - no 0 0 2000/100/400/0 - 0
-cline-edit done - no 0 0 4000/200/800/0 - 2
-cline-noapproval done - no 2 0 3000/150/600/0 - 0
-cline-noprompt failed unknown no 0 0 - - 0
-cline-plan done - no 2 0 3000/150/600/0 - 0
-cline-think done - no 0 0 2000/100/400/0 - 0
-codex-drop failed network yes 0 1 - - 0
-codex-edit done - yes 0 0 5000/250/1000/0 - 3
-codex-fail429 failed rate-limit yes 0 1 - - 0
-codex-plan done - yes 0 0 4000/200/800/0 - 0
-codex-think done - yes 0 0 2000/100/400/0 - 1
-copilot-edit done - yes 0 0 - - 2
-copilot-hang-abort interrupted - no 0 0 - - 0
-copilot-plan done - yes 2 0 - - 0
-copilot-think done - yes 0 0 - - 0
-copilot-tool-abort interrupted - no 0 0 - - 0
-gemini-edit done - yes 1 0 5000/250/1000/0 - 3
-gemini-plan done - yes 1 0 2000/100/400/0 - 0
-gemini-think done - yes 0 0 2000/100/400/0 - 1
-opencode-edit failed network yes 0 0 3000/150/600/0 0.01143 3
-opencode-outside failed permission yes 1 0 3000/150/600/0 0.01143 1
-opencode-plan done - yes 1 0 3000/150/600/0 0.01143 0
-opencode-think done - yes 0 0 2000/100/400/0 0.00762 1
-pi-drop failed network yes 0 3 0/0/0/0 - 0
-pi-edit done - yes 0 0 4000/200/800/0 0.01524 3
-pi-fail500 failed server yes 0 3 0/0/0/0 - 0
-pi-think done - yes 0 0 2000/100/400/0 0.00762 1
-qwen-edit done - yes 0 0 5000/250/1000/0 - 2
-qwen-resumed done - yes 0 0 4000/200/800/0 - 0
-qwen-think done - yes 0 0 2000/100/400/0 - 0
-`
+/** Its first line says what stands in its columns. */
+const EXPECTED = readFileSync(`${FOLDER}expected.txt`, 'utf8')
   .trim()
   .split('\n')
+  .slice(1)
   .map((line) => line.split(/\s+/).join(' '));
 
 const agentOf = (name: string): string => name.split('-')[0] ?? '';
@@ -174,6 +65,15 @@ test('every recorded stream comes to what its agent did, used and was refused', 
   expect(NAMES.map(describeStream).sort()).toEqual([...EXPECTED].sort());
 });
 
+test('a run that goes on with a session of Qwen is charged with its own tokens alone', () => {
+  const collector = newCollector();
+  for (const event of readPieces('qwen', [readFileSync(`${FOLDER}qwen-resumed.jsonl`)])) collector.add(event);
+  const { usage } = collector.report();
+  // What `qwen-res2`, the run before it, came to.
+  const tokens = { input: 2000, output: 100, cacheRead: 400, cacheWrite: 0 };
+  expect(usage && usageOfRun(usage, { tokens, costUsd: null }).tokens).toEqual(tokens);
+});
+
 const piEnd = (message: object): object => ({ type: 'agent_end', messages: [message] });
 const stepEnd = (reason: string): object => ({ type: 'step_finish', part: { reason } });
 
@@ -210,6 +110,14 @@ const LAST_WORDS: readonly (readonly [agent: string, outcome: string, lines: rea
   ['cline', 'failed', [{ type: 'run_result', finishReason: 'error' }]],
   ['cline', 'failed', [{ type: 'run_result' }]],
   ['cline', 'interrupted', [{ type: 'run_result', finishReason: 'aborted' }]],
+  [
+    'cline',
+    'interrupted',
+    [
+      { type: 'agent_event', event: { type: 'error', error: { message: 'no' } } },
+      { type: 'run_result', finishReason: 'aborted' },
+    ],
+  ],
   ['cline', 'silent', [{ type: 'agent_event', event: { type: 'done', reason: 'completed' } }]],
   ['cline', 'failed', [{ type: 'error', message: 'no provider' }]],
   ['gemini', 'done', [{ type: 'result', status: 'success' }]],

@@ -14,9 +14,8 @@ import type { StopReason, TaskEvent } from '../task/event.ts';
 import type { RunProgress } from '../task/progress.ts';
 import { latestRun, type Run, type Task } from '../task/task.ts';
 import { type Context, recordFacts } from './context.ts';
-import { followOutput, type Follower } from './follow.ts';
+import { followOutput, type Follower, usageSoFar } from './follow.ts';
 import { notify } from './notify.ts';
-import { usageOfRun } from '../agent/event.ts';
 
 export type Attendance = {
   readonly follower: Follower;
@@ -38,7 +37,8 @@ const PUBLISH_EVERY_MS = 500;
 /** Begins to attend to a task's latest run, from the beginning of what it has printed. */
 export function attendTo(context: Context, task: Task, paths: RunPaths): Attendance {
   const run = latestRun(task);
-  const follower = followOutput(run, paths, previousReport(task));
+  const before = previousReport(task);
+  const follower = followOutput(run, paths, before);
   const signals = readSignals(paths.signals, run.marker ?? '');
   const times = keepTimes(paths.times);
   let lastOutputMs = context.clock.nowMs();
@@ -64,7 +64,7 @@ export function attendTo(context: Context, task: Task, paths: RunPaths): Attenda
           : silentMs >= SILENT_MS
             ? 'silent'
             : 'working';
-    const { retrying, usage } = report;
+    const { retrying } = report;
     const trouble = retrying === null ? null : `${retrying.kind}: ${retrying.message}`;
     return {
       atMs: lastOutputMs,
@@ -72,7 +72,7 @@ export function attendTo(context: Context, task: Task, paths: RunPaths): Attenda
       attention,
       waitingFor: asked ?? trouble,
       filesTouched: report.filesTouched,
-      usage: usage === null ? null : usageOfRun(usage, previousReport(task)?.counted ?? null),
+      usage: usageSoFar(report, before),
     };
   };
   const look = (now: Task): StopWish | undefined => {

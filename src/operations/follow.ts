@@ -13,6 +13,7 @@ import {
   readPart,
 } from '../store/transcript.ts';
 import type { RunPaths } from '../store/paths.ts';
+import type { RunUsage } from '../base/usage.ts';
 import type { RunReport } from '../task/event.ts';
 import type { AgentVerdict } from '../task/outcome.ts';
 import type { Run } from '../task/task.ts';
@@ -125,14 +126,18 @@ function followLines(path: string, onLine: (line: string) => void): Lines {
   };
 }
 
+/** What this run alone has used: counted anew in a new session, whatever was before. Null until the agent says something of it. */
+export function usageSoFar({ session, usage }: Report, before: Before): RunUsage | null {
+  const earlier = before !== null && before.session === session ? before.counted : null;
+  return usage === null ? null : usageOfRun(usage, earlier);
+}
+
 function renderReport(report: Report, before: Before): RunReport {
   const { session, model, usage, refused, retries, said } = report;
-  // Counted anew in a new session, whatever was before.
-  const earlier = before !== null && before.session === session ? before.counted : null;
   return {
     session,
     model,
-    usage: usage === null ? null : usageOfRun(usage, earlier),
+    usage: usageSoFar(report, before),
     counted: usage === null ? null : { tokens: usage.tokens, costUsd: usage.costUsd },
     refused,
     retries,

@@ -4,6 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { textWidth } from '../../src/cli/width.ts';
 import { waitFor } from './wait-for.ts';
 import type { World } from './world.ts';
 
@@ -114,4 +116,16 @@ export class Terminal {
       (lines) => lines.at(-1) === '$' && this.isCursorVisible && lines.some((line) => line.includes(below)),
     );
   }
+}
+
+/** A terminal whose shell waits for a command. */
+export async function openTerminal(world: World, size: Size): Promise<Terminal> {
+  const terminal = new Terminal(world, size);
+  await terminal.untilPrompt();
+  return terminal;
+}
+
+/** No line reaches the last column, where terminals differ on what follows. */
+export function expectFits(lines: readonly string[], columns: number): void {
+  for (const line of lines) expect(textWidth(line), line).toBeLessThan(columns);
 }

@@ -105,7 +105,7 @@ test('a declared agent has all its fields, its program stands where its file is,
     user: '[agents.one]\ncommand = ["./one"]\nenv = { SECRET = "s" }\n[agents.two]\ncommand = ["two", "{prompt}"]',
     repository: [
       '[agents.one]\ncommand = ["bin/one", "-x", "./y"]',
-      '[agents.full]\ncommand = ["/opt/full"]\nprompt = "stdin"\nreads = "codex"\nresume = ["full", "{session}"]',
+      '[agents.full]\ncommand = ["/opt/full"]\nprompt = "stdin"\nreads = "codex"\nresume = ["/opt/full", "{session}"]',
       'model_args = ["--model", "{model}"]\ninstall = "apt install full"\nenv.A = "1"\nenv.constructor = "2"',
     ].join('\n'),
   });
@@ -126,7 +126,7 @@ test('a declared agent has all its fields, its program stands where its file is,
       command: ['/opt/full'],
       prompt: 'stdin',
       reads: 'codex',
-      resume: ['full', '{session}'],
+      resume: ['/opt/full', '{session}'],
       modelArgs: ['--model', '{model}'],
       install: 'apt install full',
       env: { A: '1', constructor: '2' },
@@ -198,6 +198,12 @@ test('each mistake is named with its line, its column and what was probably mean
     [
       '[agents.mine]\ncommand = ["x"]\nmodel_args = ["-m"]',
       ['3:1 agents.mine.model_args has no {model} | As in: model_args = ["--model", "{model}"]'],
+    ],
+    [
+      '[agents.mine]\ncommand = ["x"]\nresume = ["y", "{session}"]',
+      [
+        '3:1 agents.mine.resume is for another program than its command | Begin it with "x", as the command does.',
+      ],
     ],
     [
       '[agents.mine]\ncommand = ["x"]\n[agents.mine.env]\nPHASR_RUN = "1"',

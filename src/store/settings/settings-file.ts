@@ -135,6 +135,14 @@ function findContradictions(document: Document): readonly Problem[] {
           hint: 'Put "{prompt}" where the prompt belongs, or set prompt to "stdin" or "file".',
         }),
       );
+    const [program, again] = [firstOf(at('command')), firstOf(at('resume'))];
+    if (program !== null && again !== null && program !== again)
+      problems.push(
+        problemAt(document, ['agents', name, 'resume'], {
+          message: `agents.${name}.resume is for another program than its command`,
+          hint: `Begin it with ${JSON.stringify(program)}, as the command does.`,
+        }),
+      );
     if (!isEmpty(at('model_args')) && !contains(at('model_args'), '{model}'))
       problems.push(
         problemAt(document, ['agents', name, 'model_args'], {
@@ -148,6 +156,11 @@ function findContradictions(document: Document): readonly Problem[] {
 
 function isEmpty(list: unknown): boolean {
   return !Array.isArray(list) || list.length === 0;
+}
+
+function firstOf(list: unknown): string | null {
+  const first: unknown = Array.isArray(list) ? list[0] : null;
+  return typeof first === 'string' ? first : null;
 }
 
 function takesPrompt(list: unknown): boolean {
