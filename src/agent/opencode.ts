@@ -14,7 +14,7 @@ export const opencode: Agent = {
   versionArgs: ['--version'],
   permissions: ['edit', 'plan', 'yolo'],
   permissionNote:
-    'edit: its own default, which edits and runs, and is refused other directories; plan: --agent plan, which edits nothing; yolo: --auto',
+    'edit: its own default, which edits and runs, and is refused other directories; plan: --agent plan, which edits nothing but runs commands; yolo: --auto',
   reads: 'opencode',
   canResume: true,
   command: makeCommand,
