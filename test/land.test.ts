@@ -3,6 +3,7 @@
 import {
   appendFileSync,
   chmodSync,
+  existsSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -12,7 +13,7 @@ import {
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { asOid } from '../src/base/oid.ts';
-import { finishFollowing, followMove } from '../src/git/land.ts';
+import { findObstacles, finishFollowing, followMove } from '../src/git/land.ts';
 import { worktreePlace } from '../src/git/repository.ts';
 import { listFiles } from './support/files.ts';
 import { makeWorld, type World } from './support/world.ts';
@@ -139,9 +140,88 @@ test('the same move without a kill gives the same files', async () => {
   await using world = makeWorld('land-plain');
   const { from, to } = makeMove(world);
   makeUserEdits(world);
-  await followMove(worktreePlace({ path: world.repo, gitDir: join(world.repo, '.git') }, world.env), {
-    from: asOid(from),
-    to: asOid(to),
-  });
+  expect(await follow(world, { from, to })).toBe('followed');
   expectFinished(world, to);
+});
+
+/** Looks, lets something happen, and follows. */
+async function follow(
+  world: World,
+  { from, to }: { from: string; to: string },
+  meanwhile = (): void => undefined,
+): Promise<string> {
+  const place = worktreePlace({ path: world.repo, gitDir: join(world.repo, '.git') }, world.env);
+  const move = { from: asOid(from), to: asOid(to) };
+  const looked = await findObstacles(place, move);
+  if (looked.kind !== 'none') throw new Error(`in the way: ${JSON.stringify(looked)}`);
+  meanwhile();
+  return followMove(place, move, looked.seen);
+}
+
+/** As {@link makeMove}, of changes that need no merge of whole trees. */
+function makeSmallMove(world: World): { from: string; to: string } {
+  world.init({ ...OLD, 'i [x]*': 'a pattern, as a name\n', 'i x*': 'another\n' });
+  const from = world.git(['rev-parse', 'HEAD']);
+  world.git(['switch', '-qc', 'task']);
+  writeFileSync(join(world.repo, 'a-changed'), 'new\n'.repeat(200));
+  writeFileSync(join(world.repo, 'e.bat'), 'echo new\r\n');
+  writeFileSync(join(world.repo, 'i [x]*'), 'new\n');
+  chmodSync(join(world.repo, 'g-mode'), 0o755);
+  world.git(['rm', '-q', 'b-deleted', 'c-deep/er/only', 'h-link']);
+  symlinkSync('f-kept', join(world.repo, 'h-link'));
+  mkdirSync(join(world.repo, 'new'));
+  writeFileSync(join(world.repo, 'new/z-added'), 'added\n');
+  world.git(['add', '-A']);
+  world.git(['commit', '-qm', 'new']);
+  const to = world.git(['rev-parse', 'HEAD']);
+  world.git(['switch', '-q', 'main']);
+  world.git(['update-ref', 'refs/heads/main', to]);
+  return { from, to };
+}
+
+test('a move of few paths changes these alone, whatever they are called', async () => {
+  await using world = makeWorld('land-few');
+  const { from, to } = makeSmallMove(world);
+  makeUserEdits(world);
+  writeFileSync(join(world.repo, 'i x*'), 'mine, which the pattern would match\n');
+  expect(await follow(world, { from, to })).toBe('followed');
+  expect(readFileSync(join(world.repo, 'i x*'), 'utf8')).toBe('mine, which the pattern would match\n');
+  expect(existsSync(join(world.repo, 'c-deep'))).toBe(false);
+  expect(readFileSync(join(world.repo, 'e.bat'), 'utf8')).toBe('echo new\r\n');
+  world.git(['restore', 'i x*']);
+  expectFinished(world, to);
+});
+
+test.for<[string, (world: World) => void]>([
+  ['a file was edited', (world) => appendFileSync(join(world.repo, 'a-changed'), 'mine\n')],
+  [
+    'a file appeared',
+    (world) => {
+      mkdirSync(join(world.repo, 'new'));
+      writeFileSync(join(world.repo, 'new/z-added'), 'mine\n');
+    },
+  ],
+  [
+    'a file was edited back and staged',
+    (world) => {
+      const old = readFileSync(join(world.repo, 'a-changed'));
+      appendFileSync(join(world.repo, 'a-changed'), 'mine\n');
+      world.git(['add', 'a-changed']);
+      writeFileSync(join(world.repo, 'a-changed'), old);
+    },
+  ],
+  ['a deleted file was edited', (world) => appendFileSync(join(world.repo, 'b-deleted'), 'mine\n')],
+])('nothing is overwritten when, between look and move, %s', async ([, touch]) => {
+  await using world = makeWorld('land-late');
+  const { from, to } = makeSmallMove(world);
+  world.git(['update-ref', 'refs/heads/main', from]);
+  let before = '';
+  const state = (): string =>
+    JSON.stringify([listFiles(world.repo), world.git(['status', '--porcelain']), world.git(['write-tree'])]);
+  const followed = await follow(world, { from, to }, () => {
+    touch(world);
+    before = state();
+  });
+  expect(followed).toBe('untouched');
+  expect(state()).toBe(before);
 });

@@ -6,6 +6,7 @@
  */
 
 import { lstatSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
@@ -140,7 +141,9 @@ export async function captureTree(
 export async function isUnchanged(room: GitPlace, agentIndex: string): Promise<boolean> {
   const { gitDir } = room;
   if (gitDir === null || readPlainFile(join(gitDir, 'gitlinks'), 1) !== '') return false;
-  const quiet = { ok: [0, 1], stdoutBytesMax: 1024 * 1024 };
+  // git looks at files with up to 20 threads; with two processors they starve the other look, which then ends last.
+  const settings = availableParallelism() > 2 ? [] : ['core.preloadIndex=false'];
+  const quiet = { ok: [0, 1], stdoutBytesMax: 1024 * 1024, settings };
   const looking = Promise.all([
     runGit(room, ['diff-files', '--quiet', '--ignore-submodules=all'], quiet),
     runGit(room, ['ls-files', '-z', '--others', '--exclude-standard', '--directory', '--no-empty-directory']),

@@ -1,12 +1,21 @@
 /** Files that somebody else may have made: looked at without following links and without trusting their size. */
 
-import { lstatSync, readFileSync, type Stats } from 'node:fs';
+import { type BigIntStats, lstatSync, readFileSync, type Stats } from 'node:fs';
 import { systemCode } from '../base/errors.ts';
 
 /** A file's own facts, links not followed; undefined when nothing is there. */
 export function findStat(path: string | Buffer): Stats | undefined {
+  return orAbsent(() => lstatSync(path));
+}
+
+/** As {@link findStat}, with times in nanoseconds. */
+export function findExactStat(path: string | Buffer): BigIntStats | undefined {
+  return orAbsent(() => lstatSync(path, { bigint: true }));
+}
+
+function orAbsent<T>(look: () => T): T | undefined {
   try {
-    return lstatSync(path);
+    return look();
   } catch (error) {
     // ENOTDIR: a file stands where a folder of the path should be.
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(error) ?? '')) return undefined;

@@ -178,7 +178,7 @@ function gitFailure(args: readonly string[], end: Ended): PhasrError {
   });
 }
 
-/** With `PHASR_TRACE=<file>` every git call is written there as one JSON line (arguments, milliseconds, directory). */
+/** With `PHASR_TRACE=<file>` every git call is written there as one JSON line (`at` and `ms` in milliseconds, arguments, directory). */
 async function traced<T>(place: GitPlace, args: readonly string[], call: () => Promise<T>): Promise<T> {
   const file = place.inherited['PHASR_TRACE'];
   if (file === undefined || file === '') return call();
@@ -187,6 +187,6 @@ async function traced<T>(place: GitPlace, args: readonly string[], call: () => P
     return await call();
   } finally {
     const ms = Math.round((performance.now() - startMs) * 10) / 10;
-    appendFileSync(file, `${JSON.stringify({ git: args, ms, cwd: place.cwd })}\n`);
+    appendFileSync(file, `${JSON.stringify({ at: Math.round(startMs), git: args, ms, cwd: place.cwd })}\n`);
   }
 }

@@ -11,17 +11,19 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PhasrError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
-import { decodeUtf8, renderPath, splitBytes } from '../base/text.ts';
+import { renderPath, splitBytes } from '../base/text.ts';
 import { findUsers } from '../process/table.ts';
 import { compareTrees, type TreeChange } from './clean-room.ts';
 import { findStat } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
+import { areAsCommitted, bringFew, type Sighting, sight, sightAgain } from './sighting.ts';
 
 export type Move = { readonly from: Oid; readonly to: Oid };
 
 /** What keeps a worktree's files from following a branch, as paths for people; `other` when git refuses for a reason of its own. */
 export type Obstacles =
-  | { readonly kind: 'none' }
+  /** `seen`: the paths as they were; its `few` only where they are exactly as committed. */
+  | { readonly kind: 'none'; readonly seen: Sighting }
   | { readonly kind: 'paths'; readonly paths: readonly string[] }
   | { readonly kind: 'other'; readonly message: string };
 
@@ -33,40 +35,24 @@ const FOLLOW_TIMEOUT_MS = 60 * 60_000;
  */
 export async function findObstacles(worktree: GitPlace, move: Move): Promise<Obstacles> {
   const changes = await compareTrees(worktree, move.from, move.to);
+  // Before anything is looked at: whatever is touched after the look must show.
+  const seen = sight(worktree, changes);
   const inTheWay = findUntrackedInTheWay(requireTop(worktree), changes);
   if (inTheWay.length > 0) return { kind: 'paths', paths: inTheWay.map(renderPath) };
-  if (await areAsCommitted(worktree, move.from, changes)) return { kind: 'none' };
+  if (seen.few !== null && (await areAsCommitted(worktree, move.from, seen.few)))
+    return { kind: 'none', seen };
+  const clear: Obstacles = { kind: 'none', seen: { ...seen, few: null } };
   const dryRun = ['read-tree', '-n', '-m', '-u', move.from, move.to];
   const tried = await runGit(worktree, dryRun, { ok: [0, 128] });
-  if (tried.exitCode === 0) return { kind: 'none' };
+  if (tried.exitCode === 0) return clear;
   // Times of files may have changed without their contents; git says so only after a refresh.
   await runGit(worktree, ['update-index', '-q', '--refresh'], { ok: [0, 1], retryLocks: true });
   const again = await runGit(worktree, dryRun, { ok: [0, 128] });
-  if (again.exitCode === 0) return { kind: 'none' };
+  if (again.exitCode === 0) return clear;
   const changed = new Set(changes.map(({ path }) => path.toString('latin1')));
   const dirty = (await listDirty(worktree, move.from)).filter((path) => changed.has(path.toString('latin1')));
   if (dirty.length > 0) return { kind: 'paths', paths: dirty.map(renderPath) };
   return { kind: 'other', message: again.stderr };
-}
-
-/** More paths than this are not named one by one in a command line. */
-const PATHS_MAX = 200;
-
-/** Whether index and files of a few paths are exactly a commit's: then a move that changes these paths alone finds nothing in its way. */
-async function areAsCommitted(
-  worktree: GitPlace,
-  commit: Oid,
-  changes: readonly TreeChange[],
-): Promise<boolean> {
-  const paths = changes.map(({ path }) => decodeUtf8(path)).filter((path) => path !== undefined);
-  if (paths.length !== changes.length || paths.length > PATHS_MAX) return false;
-  const specs = paths.map((path) => `:(top,literal)${path}`);
-  const quiet = ['--quiet', '--ignore-submodules=all'];
-  const [staged, unstaged] = await Promise.all([
-    runGit(worktree, ['diff-index', '--cached', ...quiet, commit, '--', ...specs], { ok: [0, 1] }),
-    runGit(worktree, ['diff-files', ...quiet, '--', ...specs], { ok: [0, 1] }),
-  ]);
-  return staged.exitCode === 0 && unstaged.exitCode === 0;
 }
 
 /** Tracked paths whose index entry or file differs from a commit. */
@@ -128,20 +114,28 @@ function findKeptInside(top: string, directory: Buffer, deleted: ReadonlySet<str
 }
 
 /**
- * Brings index and files of a worktree from one commit to another (git's two-tree merge). One git process when nothing is in the way.
+ * Brings index and files of a worktree from one commit to another: a few paths alone while they are as seen, else by git's two-tree merge.
+ * One git process when nothing is in the way.
  * `untouched`: something came into the way in the last moment, and nothing was changed. Throws when it was cut short in the middle.
  */
-export async function followMove(worktree: GitPlace, move: Move): Promise<'followed' | 'untouched'> {
+export async function followMove(
+  worktree: GitPlace,
+  move: Move,
+  seen: Sighting,
+): Promise<'followed' | 'untouched'> {
+  const now = sightAgain(worktree, seen);
+  const few = now.stamp === seen.stamp ? seen.few : null;
   try {
-    const options = { timeoutMs: FOLLOW_TIMEOUT_MS, retryLocks: true };
-    await runGit(worktree, ['read-tree', '-m', '-u', move.from, move.to], options);
+    if (few !== null) {
+      await bringFew(worktree, move.to, few);
+    } else {
+      const options = { timeoutMs: FOLLOW_TIMEOUT_MS, retryLocks: true };
+      await runGit(worktree, ['read-tree', '-m', '-u', move.from, move.to], options);
+    }
     return 'followed';
   } catch (error) {
-    // git checks everything before it writes anything; when the check alone fails as well, nothing was written.
-    const check = await runGit(worktree, ['read-tree', '-n', '-m', '-u', move.from, move.to], {
-      ok: [0, 128],
-    });
-    if (check.exitCode === 0) throw error;
+    // git checks everything before it writes anything.
+    if (sightAgain(worktree, seen).stamp !== now.stamp) throw error;
     return 'untouched';
   }
 }

@@ -34,8 +34,9 @@ const COMMITS_MAX = 1000;
 
 /** The commit that the target would move to. Its objects are made in the place's object store. */
 export async function makeCandidate(place: GitPlace, request: MergeRequest): Promise<Candidate> {
-  const { head, target } = request;
-  const common = await findMergeBase(place, target, head);
+  const { base, head, target } = request;
+  // A head descends from its base, or it would not have been taken over.
+  const common = target === base ? base : await findMergeBase(place, target, head);
   if (common === head) return { kind: 'nothing' };
   const canFastForward = common === target && request.mayFastForward && !request.sign;
   switch (request.strategy) {

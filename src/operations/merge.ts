@@ -15,6 +15,7 @@ import { finishFollowing, followMove } from '../git/land.ts';
 import { type Candidate, makeCandidate } from '../git/merge.ts';
 import { changeRefs, readRefAsText } from '../git/refs.ts';
 import { worktreePlace } from '../git/repository.ts';
+import type { Sighting } from '../git/sighting.ts';
 import { transferCommits } from '../git/transfer.ts';
 import { withMutex } from '../store/mutex.ts';
 import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
@@ -36,6 +37,7 @@ import {
   userRepository,
 } from './context.ts';
 import {
+  type Clear,
   findTarget,
   findTargetObstacle,
   readSurroundings,
@@ -130,6 +132,8 @@ function withoutWork(task: Task): Refusal | undefined {
 type MergePlan = {
   readonly kind: 'ready';
   readonly intent: MergeIntent;
+  /** The target's files as they were when nothing was in the way; null when it is checked out nowhere. */
+  readonly seen: Sighting | null;
   readonly hooksNotRun: readonly string[];
   readonly release: () => void;
 };
@@ -173,7 +177,7 @@ async function planMerge(
     worktree,
   };
   const release = await bringOver(context, task, intent);
-  let obstacle: Refusal | undefined;
+  let obstacle: Clear | Refusal;
   try {
     obstacle =
       candidate.commit === head
@@ -183,8 +187,8 @@ async function planMerge(
     release();
     throw error;
   }
-  if (obstacle === undefined)
-    return { kind: 'ready', intent, hooksNotRun: listHooks(settings, context), release };
+  if (obstacle.kind === 'clear')
+    return { kind: 'ready', intent, seen: obstacle.seen, hooksNotRun: listHooks(settings, context), release };
   release();
   return obstacle;
 }
@@ -201,14 +205,14 @@ async function bringOver(context: Context, task: Task, intent: MergeIntent): Pro
 async function executeMerge(context: Context, task: Task, plan: MergePlan | Refusal): Promise<MergeOutcome> {
   if (plan.kind === 'refused') return plan;
   try {
-    const { intent, hooksNotRun } = plan;
+    const { intent } = plan;
     const started = record(
       context,
       task.id,
       (now) => findRefusal(now, 'merge') ?? [{ type: 'merge.started', ...intent }],
     );
     if (isRefusal(started)) return started;
-    return await moveTarget(context, started, { intent, hooksNotRun });
+    return await moveTarget(context, started, plan);
   } finally {
     plan.release();
   }
@@ -272,7 +276,7 @@ function refuseCandidate(
 async function moveTarget(
   context: Context,
   task: Task,
-  { intent, hooksNotRun }: { intent: MergeIntent; hooksNotRun: readonly string[] },
+  { intent, seen, hooksNotRun }: MergePlan,
 ): Promise<MergeOutcome> {
   const place =
     intent.worktree === null ? userRepository(context) : worktreePlace(intent.worktree, context.env);
@@ -287,8 +291,8 @@ async function moveTarget(
     if (moved !== 'moved') throw moved;
     return refuse('target-moved', reason, { hint: `Try again: phasr merge ${task.id}` });
   }
-  if (intent.worktree !== null) {
-    const followed = await followMove(place, { from: intent.expected, to: intent.candidate });
+  if (seen !== null) {
+    const followed = await followMove(place, { from: intent.expected, to: intent.candidate }, seen);
     if (followed === 'untouched') return takeBack(context, task, intent);
   }
   const merged = recordFacts(context, task.id, () => [completedMerge(intent)]);
@@ -301,15 +305,14 @@ async function takeBack(context: Context, task: Task, intent: MergeIntent): Prom
   const { target: branch, expected, candidate, worktree } = intent;
   const change = { name: branchRef(branch), expected: candidate, to: expected };
   await changeRefs(userRepository(context), [change], `take back the merge of task ${task.id}`);
+  const target = { branch, oid: expected, worktree };
+  const found = await findTargetObstacle(context, target, { from: expected, to: candidate });
   const refusal =
-    (await findTargetObstacle(
-      context,
-      { branch, oid: expected, worktree },
-      { from: expected, to: candidate },
-    )) ??
-    refuse('target-busy', `the files of ${renderVisible(branch)} could not follow`, {
-      hint: `Try again: phasr merge ${task.id}`,
-    });
+    found.kind === 'refused'
+      ? found
+      : refuse('target-busy', `the files of ${renderVisible(branch)} could not follow`, {
+          hint: `Try again: phasr merge ${task.id}`,
+        });
   recordFacts(context, task.id, () => [{ type: 'merge.refused', reason: `not merged: ${refusal.message}` }]);
   return refusal;
 }

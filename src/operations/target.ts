@@ -8,6 +8,7 @@ import { listSettings, type Setting, settingValue } from '../git/config.ts';
 import type { GitPlace } from '../git/git.ts';
 import { findObstacles } from '../git/land.ts';
 import { readRefAsText, readRefs } from '../git/refs.ts';
+import type { Sighting } from '../git/sighting.ts';
 import { worktreePlace } from '../git/repository.ts';
 import {
   findGitDir,
@@ -115,13 +116,16 @@ function isRefName(branch: string): boolean {
   return branch !== '' && !/[\0-\x20~^:?*[\\\x7f]/.test(branch) && !branch.startsWith('-');
 }
 
-/** What keeps the target's worktree from following a move, as a refusal; undefined when nothing does. */
+/** Nothing keeps the target's worktree from following; null when there is none. */
+export type Clear = { readonly kind: 'clear'; readonly seen: Sighting | null };
+
+/** What keeps the target's worktree from following a move, as a refusal. */
 export async function findTargetObstacle(
   context: Context,
   target: Target,
   move: { from: Oid; to: Oid },
-): Promise<Refusal | undefined> {
-  if (target.worktree === null) return undefined;
+): Promise<Clear | Refusal> {
+  if (target.worktree === null) return { kind: 'clear', seen: null };
   const { path, gitDir } = target.worktree;
   const unfinished = findUnfinished(gitDir);
   const where = renderVisible(path);
@@ -136,7 +140,7 @@ export async function findTargetObstacle(
     });
   }
   const obstacles = await findObstacles(worktreePlace(target.worktree, context.env), move);
-  if (obstacles.kind === 'none') return undefined;
+  if (obstacles.kind === 'none') return { kind: 'clear', seen: obstacles.seen };
   const paths = obstacles.kind === 'paths' ? obstacles.paths : [];
   const what =
     obstacles.kind === 'paths'
