@@ -84,7 +84,7 @@ const carried = object({ commit: oid, index: oid, files: oid, count });
 const base = object({ oid, name: text });
 const STATES = [
   ...['queued', 'setting up', 'running', 'waiting', 'committing', 'done', 'failed', 'stopped'],
-  ...['interrupted', 'merging', 'merged', 'discarded'],
+  ...['interrupted', 'merging', 'merged', 'discarded', 'restoring', 'rewinding', 'unmerging'],
 ];
 const TASK = {
   id: whole,
@@ -124,6 +124,15 @@ const runAgent = object({
   env: map(text),
 });
 const worktree = object({ path: text, gitDir: text });
+const intent = {
+  strategy: oneOf('merge', 'squash', 'rebase'),
+  target: text,
+  head: oid,
+  expected: oid,
+  candidate: oid,
+  worktree: orNull(worktree),
+};
+const directory = object({ dev: text, ino: text });
 /** The recorded facts of a task, by their type. */
 const FACTS = {
   'task.launched': {
@@ -166,19 +175,23 @@ const FACTS = {
   },
   'head.recorded': { head: oid, tree: oid, changes, committedLeftovers: flag, notes: list(text) },
   'commit.failed': { message: text },
-  'merge.started': {
-    strategy: oneOf('merge', 'squash', 'rebase'),
-    target: text,
-    head: oid,
-    expected: oid,
-    candidate: oid,
-    worktree: orNull(worktree),
-  },
+  'merge.started': intent,
   'merge.refused': { reason: text },
   'merge.completed': { commit: oid, target: text, containsHead: flag },
   'task.discarded': {},
   'worktree.removed': { kept: orNull(text) },
-  'trash.swept': { kept: orNull(text), held: orNull(text) },
+  'trash.swept': { kept: orNull(text), held: orNull(text), snapshot: orNull(oid) },
+  'trash.emptied': { by: oneOf('age', 'person') },
+  'restore.started': { source: oneOf('disk', 'snapshot'), snapshot: orNull(oid) },
+  'restore.failed': { message: text },
+  'restore.completed': { directory, head: oid },
+  'snapshot.taken': { number: whole, reason: text, commit: oid, files: oid, state: oid, head: oid },
+  'snapshot.dropped': { numbers: list(whole) },
+  'rewind.started': { to: whole, from: whole },
+  'rewind.completed': { to: whole, from: whole, head: oid, tree: oid, changes },
+  'unmerge.started': intent,
+  'unmerge.refused': { reason: text },
+  'unmerge.completed': intent,
 };
 /** @type {(fields: Record<string, Schema>) => Schema[]} */
 const facts = (fields) =>
@@ -263,7 +276,16 @@ const agent = object({
 const origin = oneOf('default', 'user', 'repository');
 /** @type {(value: Schema) => Schema} */
 const setting = (value) => object({ value, origin });
-const stopped = oneOf('stopped', 'still-ending', 'discarded');
+const stopped = oneOf('stopped', 'still-ending', 'discarded', 'restored', 'emptied');
+const operation = object({
+  id: whole,
+  task: whole,
+  kind: oneOf('merge', 'unmerge', 'discard', 'restore', 'rewind', 'empty'),
+  at: time,
+  refs: list(object({ name: text, before: orNull(oid), after: orNull(oid) })),
+  rewind: orNull(object({ to: whole, from: whole })),
+  isBuiltUpon: flag,
+});
 
 /** @type {Record<string, { about: string, schema?: Schema, fields?: Record<string, Schema> }>} */
 const KINDS = {
@@ -302,7 +324,7 @@ const KINDS = {
   },
   path: { about: 'phasr path', fields: { task: whole, path: text } },
   tasks: {
-    about: 'phasr stop, phasr discard',
+    about: 'phasr stop, phasr discard, phasr restore, phasr trash empty',
     fields: { tasks: list(either(refused, object({ ...TASK, outcome: stopped }))) },
   },
   wait: {
@@ -362,10 +384,32 @@ const KINDS = {
       limits: object({ noProgressMs: setting(count), retriesMs: setting(count) }),
       notify: object({ bell: setting(flag), desktop: setting(flag), command: setting(orNull(list(text))) }),
       open: object({ editor: setting(orNull(list(text))) }),
+      trashDays: setting(count),
       agents: list(anything),
       files: list(object({ origin, path: text, exists: flag })),
     },
   },
+  undo: {
+    about: 'phasr undo',
+    fields: { outcome: oneOf('undone', 'would-undo'), what: text, operation, task },
+  },
+  operations: { about: 'phasr operations', fields: { operations: list(operation) } },
+  trash: {
+    about: 'phasr trash',
+    fields: {
+      items: list(object({ task, since: time, bytes: orNull(count), expires: orNull(time) })),
+    },
+  },
+  history: {
+    about: 'phasr history',
+    fields: {
+      task: whole,
+      snapshots: list(
+        object({ number: whole, reason: text, at: time, commit: oid, head: oid, changes, files: list(file) }),
+      ),
+    },
+  },
+  rewind: { about: 'phasr rewind', fields: { to: whole, before: whole, task } },
   doctor: {
     about: 'phasr doctor',
     fields: {

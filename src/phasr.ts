@@ -12,7 +12,7 @@ import type { Context } from './operations/context.ts';
 import type { Finding } from './operations/doctor/examine.ts';
 import type { Entered } from './operations/enter.ts';
 import { requireTask } from './operations/context.ts';
-import type { TaskDiff } from './operations/diff.ts';
+import type { DiffOptions, TaskDiff } from './operations/diff.ts';
 import type { DiscardOutcome } from './operations/discard.ts';
 import type { Initialized, InitRequest } from './operations/init.ts';
 import { readJobs } from './operations/jobs.ts';
@@ -21,7 +21,13 @@ import type { TaskDetails } from './operations/show.ts';
 import type { Launched, LaunchRequest } from './operations/launch.ts';
 import type { LogEntry, LogPiece, LogRequest } from './operations/logs.ts';
 import type { MergeOutcome, MergeRequest } from './operations/merge.ts';
+import type { SnapshotView } from './operations/history.ts';
+import { listOperations, type Operation } from './operations/operation-log.ts';
 import { recover, type Recovered } from './operations/recover.ts';
+import type { RestoreOutcome } from './operations/restore.ts';
+import type { RewindOutcome } from './operations/rewind.ts';
+import type { EmptyOutcome, TrashItem } from './operations/trash.ts';
+import type { UndoOutcome, UndoRequest } from './operations/undo.ts';
 import type { ResumeOutcome, ResumeRequest } from './operations/resume.ts';
 import { signalRun, type SignalRequest } from './operations/signal.ts';
 import type { EventsRequest, LoggedEvent } from './operations/events.ts';
@@ -58,7 +64,7 @@ export type Phasr = {
   readonly find: (id: TaskId) => Task;
   readonly view: (task: Task) => Promise<TaskView>;
   readonly show: (id: TaskId) => Promise<TaskDetails>;
-  readonly diff: (id: TaskId, options: { readonly withCarried: boolean }) => Promise<TaskDiff>;
+  readonly diff: (id: TaskId, options: DiffOptions) => Promise<TaskDiff>;
   readonly logs: (id: TaskId, request: LogRequest) => AsyncGenerator<LogPiece>;
   /** As {@link Phasr.logs}, as what the agent's stream says. */
   readonly logEntries: (id: TaskId, request: LogRequest) => AsyncGenerator<LogEntry>;
@@ -74,6 +80,20 @@ export type Phasr = {
   /** Says that the person is watching these tasks, so that he is not notified of them; gives how to take it back. */
   readonly watching: (ids: readonly TaskId[]) => Promise<() => void>;
   readonly discard: (id: TaskId) => Promise<DiscardOutcome>;
+  /** Brings a discarded or merged task back. */
+  readonly restore: (id: TaskId) => Promise<RestoreOutcome>;
+  /** What is kept of discarded and merged tasks, the latest first. */
+  readonly trash: () => Promise<readonly TrashItem[]>;
+  /** Gives up what is kept of a task, for good. */
+  readonly emptyTrash: (id: TaskId) => Promise<EmptyOutcome>;
+  /** What has moved a ref or removed something, oldest first. */
+  readonly operations: () => readonly Operation[];
+  /** Reverses one operation, if nothing was built on top of it. */
+  readonly undo: (request: UndoRequest) => Promise<UndoOutcome>;
+  /** A task's snapshots, oldest first, each with what changed to the next. */
+  readonly snapshots: (id: TaskId) => Promise<readonly SnapshotView[]>;
+  /** Puts a task's worktree back to one of its snapshots. */
+  readonly rewind: (id: TaskId, snapshot: number) => Promise<RewindOutcome>;
   /** The task's worktree, for programs of the person's own. */
   readonly enter: (id: TaskId) => Promise<Entered>;
   /** Uncommitted files in the person's own worktree, which no task gets. */
@@ -203,6 +223,14 @@ function verbsOf(context: Context, close: () => void): Phasr {
     resume: async (id, request) => (await import('./operations/resume.ts')).resumeTask(context, id, request),
     merge: async (id, request) => (await import('./operations/merge.ts')).mergeTask(context, id, request),
     discard: async (id) => (await import('./operations/discard.ts')).discardTask(context, id),
+    restore: async (id) => (await import('./operations/restore.ts')).restoreTask(context, id),
+    trash: async () => (await import('./operations/trash.ts')).listTrash(context),
+    emptyTrash: async (id) => (await import('./operations/trash.ts')).emptyTrash(context, id, 'person'),
+    operations: () => listOperations(context),
+    undo: async (request) => (await import('./operations/undo.ts')).undoOperation(context, request),
+    snapshots: async (id) => (await import('./operations/history.ts')).listSnapshots(context, id),
+    rewind: async (id, snapshot) =>
+      (await import('./operations/rewind.ts')).rewindTask(context, id, snapshot),
     signal: (request) => signalRun(context, request),
     events: async function* (request) {
       const { readEvents } = await import('./operations/events.ts');

@@ -17,6 +17,7 @@ const KIND_OF_CODE = {
   'base-not-found': 'not-found',
   'branch-not-found': 'not-found',
   'task-not-found': 'not-found',
+  'snapshot-not-found': 'not-found',
   'agent-not-found': 'not-found',
   'no-commits': 'refused',
   'inside-a-task': 'refused',

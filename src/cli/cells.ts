@@ -120,6 +120,9 @@ export function actionCell(
     case 'merging':
     case 'merged':
     case 'discarded':
+    case 'restoring':
+    case 'rewinding':
+    case 'unmerging':
       return cell(state.evidence, color.dim);
   }
 }

@@ -16,7 +16,7 @@ export type OptionDeclaration = {
 };
 
 /** What a person is at when he needs a command; `phasr --help` shows them in this order. */
-export type CommandGroup = 'start' | 'look' | 'decide' | 'go on' | 'tools';
+export type CommandGroup = 'start' | 'look' | 'decide' | 'take back' | 'go on' | 'tools';
 
 export type CommandDeclaration = {
   readonly name: string;

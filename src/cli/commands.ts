@@ -2,6 +2,7 @@
 
 import type { CommandDeclaration } from './command.ts';
 import { JSON_OPTION, TASKS_NOTE } from './declare.ts';
+import { SAFETY_COMMANDS } from './safety-commands.ts';
 import { TOOL_COMMANDS } from './tool-commands.ts';
 
 export const COMMANDS: readonly CommandDeclaration[] = [
@@ -128,6 +129,8 @@ export const COMMANDS: readonly CommandDeclaration[] = [
       'From the base commit to the files as they are now, committed or not. Paths are counted from the top of the worktree.',
     options: [
       { flags: '--all', description: 'with the uncommitted work that the task began with (--with-changes)' },
+      { flags: '--from <snapshot>', description: 'from a snapshot on (phasr history)' },
+      { flags: '--to <snapshot>', description: 'up to a snapshot, instead of the files as they are now' },
       { flags: '--stat', description: 'files and numbers of lines only' },
       { flags: '--name-only', description: 'paths only' },
       {
@@ -223,10 +226,10 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     name: 'discard',
     group: 'decide',
     arguments: '[task...]',
-    summary: 'give tasks up and remove their worktrees and branches; their work is kept in a ref',
-    details: `${TASKS_NOTE}\nEverything the task held, untracked and ignored files too, stays in refs/phasr/trash/<id> (rebuildable folders such as node_modules excepted).`,
+    summary: 'give tasks up and remove their worktrees and branches; their work stays restorable',
+    details: `${TASKS_NOTE}\nEverything the task held, untracked and ignored files too, stays in the trash for 30 days (rebuildable folders such as node_modules excepted).`,
     options: [JSON_OPTION],
-    examples: [['phasr discard 3', 'and with git branch back-again refs/phasr/trash/3 it is back']],
+    examples: [['phasr discard 3', 'and with phasr restore 3 it is back']],
     load: async () => (await import('./commands/discard.ts')).discard,
   },
   {
@@ -319,5 +322,6 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     examples: [['phasr config', 'what holds here']],
     load: async () => (await import('./commands/config.ts')).config,
   },
+  ...SAFETY_COMMANDS,
   ...TOOL_COMMANDS,
 ];

@@ -9,6 +9,7 @@
 import { renderVisible } from '../base/text.ts';
 import type { Glimpse, GlimpsedTask } from '../operations/peek.ts';
 import { isLive } from '../task/decide.ts';
+import { isOpen } from '../task/task.ts';
 import type { CommandDeclaration, OptionDeclaration } from './command.ts';
 
 export type Candidate = { readonly value: string; readonly description: string };
@@ -235,6 +236,8 @@ const ADMITTED: Readonly<Record<string, (glimpsed: GlimpsedTask) => boolean>> = 
   merge: ({ task }) => task.phase.kind === 'idle',
   discard: ({ task }) => task.phase.kind === 'idle',
   resume: ({ task }) => task.phase.kind === 'idle',
+  rewind: ({ task }) => task.phase.kind === 'idle',
+  restore: ({ task }) => task.phase.kind === 'merged' || task.phase.kind === 'discarded',
   send: ({ task }) => task.phase.kind === 'idle',
   stop: ({ task }) => isLive(task.phase),
   wait: ({ task }) => isLive(task.phase),
@@ -252,7 +255,7 @@ function taskValues(
 ): readonly Candidate[] {
   const list = isVariadic ? current.slice(0, current.lastIndexOf(',') + 1) : '';
   const named = new Set([...(isVariadic ? positionals : []), ...list.split(',')].flatMap(numbersOf));
-  const admits = ADMITTED[command.name] ?? (() => true);
+  const admits = ADMITTED[command.name] ?? (({ task }: GlimpsedTask) => isOpen(task.phase));
   return tasks
     .filter((glimpsed) => admits(glimpsed) && !named.has(glimpsed.task.id))
     .map(({ task, state }) => ({ value: `${list}${task.id}`, description: `${state}: ${task.title}` }));

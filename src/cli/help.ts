@@ -19,6 +19,7 @@ export const GROUPS: readonly {
   { group: 'start', title: 'Start work', example: 'phasr run "add tax" "fix the typo" -- ./my-agent.sh' },
   { group: 'look', title: 'Look', example: 'phasr diff 2' },
   { group: 'decide', title: 'Decide', example: 'phasr merge 2-4' },
+  { group: 'take back', title: 'Take back', example: 'phasr undo' },
   { group: 'go on', title: 'Go on', example: 'phasr resume 3 "also update the docs"' },
   { group: 'tools', title: 'Tools', example: 'phasr exec 2-4 -- npm test' },
 ];

@@ -3,7 +3,10 @@
 import { decodeUtf8 } from '../base/text.ts';
 import type { FileChange } from '../git/diff.ts';
 import type { LoggedEvent } from '../operations/events.ts';
+import type { SnapshotView } from '../operations/history.ts';
 import type { TaskView } from '../operations/inspect.ts';
+import type { Operation } from '../operations/operation-log.ts';
+import type { TrashItem } from '../operations/trash.ts';
 import type { Refusal } from '../task/decide.ts';
 import { agentName, latestRun, type Run } from '../task/task.ts';
 
@@ -86,4 +89,17 @@ export function fileChangeJson(change: FileChange): object {
     deletions: change.deletions,
     binary: change.insertions === null,
   };
+}
+
+export function operationJson({ id, task, kind, atMs, refs, rewind, isBuiltUpon }: Operation): object {
+  return { id, task, kind, at: time(atMs), refs, rewind, isBuiltUpon };
+}
+
+export function snapshotJson(snapshot: SnapshotView): object {
+  const { number, reason, atMs, commit, head, changes, changed } = snapshot;
+  return { number, reason, at: time(atMs), commit, head, changes, files: changed.map(fileChangeJson) };
+}
+
+export function trashJson({ sinceMs, bytes, expiresAtMs }: TrashItem, view: TaskView): object {
+  return { task: taskJson(view), since: time(sinceMs), bytes, expires: time(expiresAtMs) };
 }

@@ -19,6 +19,9 @@ export function paintState(output: Output, state: StateName, text: string): stri
     case 'setting up':
     case 'committing':
     case 'merging':
+    case 'restoring':
+    case 'rewinding':
+    case 'unmerging':
       return color.cyan(text);
     case 'done':
     case 'merged':
@@ -135,9 +138,13 @@ export function renderNextSteps({ task, state }: TaskView): readonly string[] {
     case 'waiting':
     case 'committing':
       return [`phasr logs ${id} -f`, `phasr stop ${id}`];
+    case 'discarded':
+      return [`phasr restore ${id}`];
     case 'merging':
     case 'merged':
-    case 'discarded':
+    case 'restoring':
+    case 'rewinding':
+    case 'unmerging':
       return [];
   }
 }

@@ -102,19 +102,22 @@ const GITLINK_MODE = '160000';
  * The worktree's files as a tree: for honest work exactly what `git add -A` would stage.
  *
  * Changes only the clean room. Works on a copy of the clean room's index, so that captures at the same time do not meet; `keepIndex` makes the
- * copy the new one (only while no agent is writing: a file changed within the file system's clock tick of a capture would look unchanged).
+ * copy the new one (only while no agent is writing: a file changed within the file system's clock tick of a capture would look unchanged); `live`
+ * keeps it for the next capture of that kind alone.
  * Three git processes when there are no nested repositories and the agent has not touched its index (`agentIndex`).
  */
 export async function captureTree(
   room: GitPlace,
   base: Oid,
-  options: { readonly keepIndex: boolean; readonly agentIndex: string },
+  options: { readonly keepIndex: boolean | 'live'; readonly agentIndex: string },
 ): Promise<Captured> {
   const { gitDir, workTree } = room;
   if (gitDir === null || workTree === null)
     throw new Error('a capture needs the clean room and the worktree');
   const index = join(gitDir, `index.${uniqueName()}`);
-  copyIndex(join(gitDir, 'index'), index);
+  const live = join(gitDir, 'index.live');
+  const knowsLive = options.keepIndex === 'live' && findStat(live) !== undefined;
+  copyIndex(knowsLive ? live : join(gitDir, 'index'), index);
   try {
     const place = { ...room, variables: { ...room.variables, GIT_INDEX_FILE: index } };
     const gitlinks = await knownGitlinks(place, gitDir);
@@ -126,7 +129,9 @@ export async function captureTree(
       ...gitlinks,
       ...changes.filter((change) => change.newMode === GITLINK_MODE).map(({ path }) => path),
     ]);
-    if (options.keepIndex) renameSync(index, join(gitDir, 'index'));
+    if (options.keepIndex !== false)
+      renameSync(index, options.keepIndex === 'live' ? live : join(gitDir, 'index'));
+    if (options.keepIndex === true) rmSync(live, { force: true });
     return { tree, changes, incomplete };
   } finally {
     rmSync(index, { force: true });

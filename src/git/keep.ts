@@ -3,14 +3,14 @@
  * Found from files and objects alone; nothing of the agent's is executed.
  */
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
 import { splitBytes } from '../base/text.ts';
+import { uniqueName } from '../base/unique.ts';
 import { findNestedGitDir } from './clean-room.ts';
 import { findStat, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
-import { copyIndex } from './index-file.ts';
 import { readPackedRefs } from './refs.ts';
 
 /** Folders and files that tools make again from what is committed; never kept. Names only, at any depth. */
@@ -67,32 +67,20 @@ function* expand(top: string, listed: Buffer): Generator<Buffer> {
   }
 }
 
-/** The tree of the clean room's index with some ignored files added. Two git processes. */
-export async function addIgnored(room: GitPlace, paths: readonly Buffer[]): Promise<Oid> {
-  const index = join(room.gitDir ?? '', 'index.with-ignored');
-  copyIndex(join(room.gitDir ?? '', 'index'), index);
+/** A tree of the clean room's with some ignored files added. Three git processes. */
+export async function addIgnored(room: GitPlace, tree: Oid, paths: readonly Buffer[]): Promise<Oid> {
+  const index = join(room.gitDir ?? '', `index.ignored.${uniqueName()}`);
   const place = { ...room, variables: { ...room.variables, GIT_INDEX_FILE: index } };
   const pathspecs = paths.map((path) => `:(top,literal)${path.toString('latin1')}`).join('\0');
   const args = ['add', '-f', '--sparse', '--pathspec-from-file=-', '--pathspec-file-nul'];
-  await runGit(place, args, { stdin: Buffer.from(pathspecs, 'latin1'), timeoutMs: 60 * 60_000 });
-  return asOid((await runGit(place, ['write-tree'])).stdout.toString('latin1').trim());
-}
-
-/** What the agent had staged, as a tree in the clean room; undefined when its index cannot be written as one (conflicts, damage). */
-export async function readStagedTree(
-  room: GitPlace,
-  staged: { index: string; objects: string },
-): Promise<Oid | undefined> {
-  if (readPlainFile(staged.index, 1024 * 1024 * 1024) === undefined) return undefined;
-  const index = join(room.gitDir ?? '', 'index.staged');
-  copyIndex(staged.index, index);
-  const variables = {
-    ...room.variables,
-    GIT_INDEX_FILE: index,
-    GIT_ALTERNATE_OBJECT_DIRECTORIES: staged.objects,
-  };
-  const { exitCode, stdout } = await runGit({ ...room, variables }, ['write-tree'], { ok: [0, 128] });
-  return exitCode === 0 ? parseOid(stdout.toString('latin1').trim()) : undefined;
+  try {
+    await runGit(place, ['read-tree', tree]);
+    await runGit(place, args, { stdin: Buffer.from(pathspecs, 'latin1'), timeoutMs: 60 * 60_000 });
+    return asOid((await runGit(place, ['write-tree'])).stdout.toString('latin1').trim());
+  } finally {
+    rmSync(index, { force: true });
+    rmSync(`${index}.lock`, { force: true });
+  }
 }
 
 /** More ends of history than this are kept in the order they are found, the rest is not; no honest task has as many. */

@@ -35,6 +35,13 @@ export async function listRefNames(
   return stdout.toString('utf8').split('\n').slice(0, -1);
 }
 
+/** The commits that branches and remote branches are at, each once. One git process. */
+export async function listTips(place: GitPlace): Promise<readonly Oid[]> {
+  const args = ['for-each-ref', '--format=%(objectname)', '--', 'refs/heads/', 'refs/remotes/'];
+  const { stdout } = await runGit(place, args);
+  return [...new Set(stdout.toString('latin1').split('\n').slice(0, -1))].map(asOid);
+}
+
 /** `expected` null: the ref must not exist; `to` null: delete it. */
 export type RefChange = { readonly name: RefName; readonly expected: Oid | null; readonly to: Oid | null };
 

@@ -9,13 +9,18 @@ import type { Oid } from '../base/oid.ts';
 import { type GitPlace, pipeGit } from './git.ts';
 
 export type Transfer = {
-  /** Git dir and object store the commits are in; only objects that lie there themselves are sent. */
+  /** Git dir and object store the commits are in. */
   readonly from: GitPlace;
   /** The user's repository. */
   readonly to: GitPlace & { readonly commonDir: string };
   readonly tips: readonly Oid[];
   /** What the user's repository has already. */
   readonly known: readonly Oid[];
+  /**
+   * `local`: only objects that lie in the store itself are sent, none that it borrows. `reachable`: everything that leads from `known` to the tips,
+   * for commits whose objects lie in two stores (one that lies in both would be local to neither).
+   */
+  readonly scope: 'local' | 'reachable';
 };
 
 /** Lets a clean-up take the objects again if no ref holds them; call it when the refs are set (or were given up). */
@@ -28,9 +33,10 @@ export type Arrived = { readonly release: () => void };
  * refused (hazards a33, a34, h28). `--keep` protects the new pack from `git gc --prune=now` until {@link Arrived.release}.
  * Throws `git-failed` when an object does not pass.
  */
-export async function transferCommits({ from, to, tips, known }: Transfer): Promise<Arrived> {
+export async function transferCommits({ from, to, tips, known, scope }: Transfer): Promise<Arrived> {
   const revisions = [...tips, '--not', ...known, ''].join('\n');
-  const pack = ['pack-objects', '--revs', '--stdout', '--local', '--delta-base-offset', '-q'];
+  const pack = ['pack-objects', '--revs', '--stdout', '--delta-base-offset', '-q'];
+  if (scope === 'local') pack.push('--local');
   const index = ['index-pack', '--stdin', '--strict', '--keep=phasr'];
   const printed = await pipeGit([from, to], [pack, index], { stdin: revisions, durable: true });
   const name = /^keep\t([0-9a-f]+)$/m.exec(printed.toString('latin1'))?.[1];

@@ -52,7 +52,9 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
     const head = leftovers ? await commitLeftovers(context, task, { tree, parents: history.parents }) : tip;
     if (leftovers) {
       const from = objectsOf(context, task);
-      arrived.push(await transferCommits({ from, to: place, tips: [head], known: history.parents }));
+      arrived.push(
+        await transferCommits({ from, to: place, tips: [head], known: history.parents, scope: 'local' }),
+      );
     }
     await moveBranch(context, task, { before, head, rewritten: history.rewritten });
     if (captured !== null) tellAgent(dirs, task, head);
@@ -183,6 +185,7 @@ async function collectHistory(context: Context, task: Task, before: Oid | null):
       to: userRepository(context),
       tips: fresh,
       known,
+      scope: 'local',
     });
   } catch (error) {
     const why = error instanceof PhasrError ? error.message : String(error);

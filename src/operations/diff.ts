@@ -10,10 +10,19 @@ import type { GitPlace } from '../git/git.ts';
 import { readTree } from '../git/commit.ts';
 import type { TaskId } from '../task/names.ts';
 import { isLive } from '../task/decide.ts';
+import type { TaskSnapshot } from '../task/event.ts';
 import type { Task } from '../task/task.ts';
 import { findStat } from '../git/files.ts';
 import { type Context, dirsOf, objectsOf, requireTask, roomOf, userRepository } from './context.ts';
+import { findSnapshot } from './history.ts';
 import { syncTask } from './sync.ts';
+
+export type DiffOptions = {
+  readonly withCarried: boolean;
+  /** Snapshots by number, instead of base commit and present files. */
+  readonly from: number | null;
+  readonly to: number | null;
+};
 
 /** A fixed pair of trees: what is shown later is what was looked at now. */
 export type TaskDiff = {
@@ -39,9 +48,10 @@ export type TaskDiff = {
 export async function diffTask(
   context: Context,
   id: TaskId,
-  { withCarried }: { readonly withCarried: boolean },
+  { withCarried, from: first, to: last }: DiffOptions,
 ): Promise<TaskDiff> {
   const task = await syncTask(context, requireTask(context, id));
+  if (first !== null || last !== null) return diffSnapshots(context, task, { first, last });
   const { tree, isEmpty, incomplete, place } = await lookAt(context, task);
   const { carried } = task;
   const from = carried === null || withCarried ? task.base.oid : carried.files;
@@ -57,6 +67,39 @@ export async function diffTask(
     files: (paths) => listFileChanges(place, { ...range, paths }),
     patch: (paths, options) => readPatch(place, { ...range, paths }, options),
   };
+}
+
+/** Between two snapshots; without the first from the base commit on, without the last to the files as they are now. */
+async function diffSnapshots(
+  context: Context,
+  task: Task,
+  { first, last }: { readonly first: number | null; readonly last: number | null },
+): Promise<TaskDiff> {
+  const place = userRepository(context);
+  const from = first === null ? task.base.oid : requireSnapshot(task, first).files;
+  const look = last === null ? await lookAt(context, task) : null;
+  const tree = look?.tree ?? requireSnapshot(task, last ?? 0).files;
+  const range = { from, to: tree };
+  const source = look?.place ?? place;
+  return {
+    task,
+    from,
+    tree,
+    isFinal: look === null || !isLive(task.phase),
+    isEmpty: (await listFileChanges(source, { ...range, paths: [] })).length === 0,
+    carried: 0,
+    incomplete: look?.incomplete ?? null,
+    files: (paths) => listFileChanges(source, { ...range, paths }),
+    patch: (paths, options) => readPatch(source, { ...range, paths }, options),
+  };
+}
+
+function requireSnapshot(task: Task, number: number): TaskSnapshot {
+  const found = findSnapshot(task, number);
+  if (found !== undefined) return found;
+  throw new PhasrError('snapshot-not-found', `task ${task.id} has no snapshot ${number}`, {
+    hint: `See them: phasr history ${task.id}`,
+  });
 }
 
 type Look = Pick<TaskDiff, 'tree' | 'isEmpty' | 'incomplete'> & { readonly place: GitPlace };

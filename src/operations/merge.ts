@@ -198,7 +198,8 @@ async function bringOver(context: Context, task: Task, intent: MergeIntent): Pro
   const { head, expected, candidate } = intent;
   if (candidate === head) return () => undefined;
   const [from, to] = [objectsOf(context, task), userRepository(context)];
-  return (await transferCommits({ from, to, tips: [candidate], known: [expected, head] })).release;
+  return (await transferCommits({ from, to, tips: [candidate], known: [expected, head], scope: 'local' }))
+    .release;
 }
 
 /** Acts on a plan, and on nothing else. */

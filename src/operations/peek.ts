@@ -32,7 +32,7 @@ export type Glimpse = {
 export async function glimpse(directory: string, env: Environment): Promise<Glimpse> {
   const repository = await findRepository(directory, env);
   const commonDir = findTaskWorktree(repository)?.commonDir ?? repository.commonDir;
-  const tasks = peekTasks(repositoryPaths(commonDir).database, 'open');
+  const tasks = peekTasks(repositoryPaths(commonDir).database, 'all');
   return {
     tasks: tasks.map((task) => ({ task, state: describeState(task, 'not asked', Date.now()).name })),
     names: async (of) => {

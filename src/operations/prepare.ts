@@ -116,7 +116,7 @@ function ownRefs(task: Task): readonly { readonly name: RefName; readonly oid: O
  * Shows the worktree to the user's git. It is written aside and renamed into place, whole, so that no command of anybody ever sees it
  * half made (a half-made one breaks `worktree list`, `branch` and `rev-list --all`: hazards §4.1).
  */
-async function register(context: Context, task: Task, dirs: TaskDirs): Promise<void> {
+export async function register(context: Context, task: Task, dirs: TaskDirs): Promise<void> {
   const aside = join(taskDirectory(context.paths, task.id), 'registration');
   rmSync(aside, { recursive: true, force: true });
   writeRegistration(aside, task);

@@ -47,6 +47,12 @@ async function takeUp(context: Context, task: Task): Promise<string | undefined>
       return claimed(context, task, async () => (await import('./merge.ts')).finishMerge(context, task));
     case 'cleaning':
       return claimed(context, task, async () => (await import('./cleanup.ts')).finishCleanup(context, task));
+    case 'restoring':
+      return claimed(context, task, async () => (await import('./restore.ts')).finishRestore(context, task));
+    case 'rewinding':
+      return claimed(context, task, async () => (await import('./rewind.ts')).finishRewind(context, task));
+    case 'unmerging':
+      return claimed(context, task, async () => (await import('./unmerge.ts')).finishUnmerge(context, task));
     case 'idle':
     case 'merged':
     case 'discarded':

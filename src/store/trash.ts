@@ -1,6 +1,6 @@
 /** What cleanup took away and is not yet deleted: one folder each below the repository's trash directory. */
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Oid } from '../base/oid.ts';
 import { readPlainText, writeWhole } from './files.ts';
@@ -33,6 +33,21 @@ export function writeTrashEntry(trashDir: string, name: string, entry: TrashEntr
   writeWhole(join(trashDir, name, 'entry.json'), JSON.stringify(entry));
 }
 
+/** A removed task's latest entry that is still on the disk: its name and whether all of it is there. */
+export function findTrashEntry(
+  trashDir: string,
+  taskId: number,
+): { readonly name: string; readonly state: TrashState } | undefined {
+  return listTrash(trashDir).findLast(({ name }) => name.startsWith(`${taskId}.`));
+}
+
+/** Takes the marks of an entry away whose directories were moved back. */
+export function removeTrashEntry(trashDir: string, name: string): void {
+  rmSync(join(trashDir, name, 'entry.json'), { force: true });
+  rmSync(heldPath(trashDir, name), { force: true });
+  rmdirSync(join(trashDir, name));
+}
+
 /** Marks an entry whose files must stay on the disk because no ref could hold them all. */
 export function holdTrash(trashDir: string, name: string, reason: string): void {
   writeWhole(heldPath(trashDir, name), `${reason}\n`);
@@ -48,10 +63,13 @@ export function readTrashEntry(trashDir: string, name: string): TrashEntry | und
   return text === undefined ? undefined : (JSON.parse(text) as TrashEntry);
 }
 
-/** Every folder in the trash, with what is known of it: `sweepable` waits for a sweeper, `held` stays on purpose, `partial` is still being filled. */
+/** `sweepable` waits for a sweeper, `held` stays on purpose, `partial` is still being filled, or emptied. */
+type TrashState = 'sweepable' | 'held' | 'partial';
+
+/** Every folder in the trash, with what is known of it. */
 export function listTrash(trashDir: string): readonly {
   readonly name: string;
-  readonly state: 'sweepable' | 'held' | 'partial';
+  readonly state: TrashState;
   readonly worktree: string | null;
 }[] {
   if (!existsSync(trashDir)) return [];

@@ -20,6 +20,15 @@ export type RefusalReason =
   | 'still-running'
   | 'being-merged'
   | 'being-removed'
+  | 'being-restored'
+  | 'not-removed'
+  | 'not-kept'
+  | 'no-snapshot'
+  | 'built-upon'
+  | 'nothing-to-undo'
+  | 'cannot-undo'
+  | 'path-taken'
+  | 'branch-taken'
   | 'already-merged'
   | 'already-discarded'
   | 'not-running'
@@ -38,7 +47,7 @@ export type RefusalReason =
   | 'nested-repository'
   | 'signing-failed';
 
-export type Verb = 'stop' | 'resume' | 'merge' | 'discard';
+export type Verb = 'stop' | 'resume' | 'merge' | 'discard' | 'rewind' | 'restore';
 
 /** A refusal as a value. `message` says what happened to what, `hint` what the person can do. */
 export function refuse(
@@ -51,6 +60,7 @@ export function refuse(
 
 /** Undefined when the task's phase admits the verb. */
 export function findRefusal(task: Task, verb: Verb): Refusal | undefined {
+  if (verb === 'restore') return findRestoreRefusal(task);
   switch (task.phase.kind) {
     case 'queued':
     case 'preparing':
@@ -69,11 +79,33 @@ export function findRefusal(task: Task, verb: Verb): Refusal | undefined {
       return refuse('already-merged', `task ${task.id} is merged already`, { hint: `phasr show ${task.id}` });
     case 'discarded':
       return refuse('already-discarded', `task ${task.id} is discarded already`, {
-        hint: `What it left is kept; \`phasr show ${task.id}\` says where.`,
+        hint: `Bring it back: phasr restore ${task.id}`,
+      });
+    case 'restoring':
+    case 'rewinding':
+    case 'unmerging':
+      return refuse('being-restored', `task ${task.id} is ${RESTORING[task.phase.kind]}`, {
+        hint: `phasr show ${task.id}`,
       });
     default:
       return assertNever(task.phase);
   }
+}
+
+const RESTORING = {
+  restoring: 'being restored',
+  rewinding: 'being rewound',
+  unmerging: 'being taken out of its target',
+} as const;
+
+function findRestoreRefusal(task: Task): Refusal | undefined {
+  const { kind } = task.phase;
+  if (kind === 'merged' || kind === 'discarded') return undefined;
+  const isBeingMoved = ['cleaning', 'merging', 'restoring', 'rewinding', 'unmerging'].includes(kind);
+  if (isBeingMoved) return findRefusal(task, 'discard');
+  return refuse('not-removed', `task ${task.id} is neither discarded nor merged`, {
+    hint: `Its worktree: phasr path ${task.id}`,
+  });
 }
 
 function stillRunning(task: Task): Refusal {

@@ -173,8 +173,63 @@ export type TaskEvent =
     }
   | { readonly type: 'task.discarded' }
   | { readonly type: 'worktree.removed'; readonly kept: string | null }
-  /** The removed files have been looked at: all of them are in `kept`, or they stay on the disk in `held`. */
-  | { readonly type: 'trash.swept'; readonly kept: string | null; readonly held: string | null };
+  /**
+   * The removed files have been looked at: all of them are in `kept`, or they stay on the disk in `held`. `snapshot`: the commit in `kept`, where it is one
+   * (absent in records of before there were any).
+   */
+  | {
+      readonly type: 'trash.swept';
+      readonly kept: string | null;
+      readonly held: string | null;
+      readonly snapshot?: Oid | null;
+    }
+  /** What was kept of a removed task is given up, by policy or by hand. */
+  | { readonly type: 'trash.emptied'; readonly by: 'age' | 'person' }
+  /** `disk`: the removed files are there still and are moved back; `snapshot`: made anew from it, or from the head alone (null). */
+  | {
+      readonly type: 'restore.started';
+      readonly source: 'disk' | 'snapshot';
+      readonly snapshot: Oid | null;
+    }
+  /** Nothing of the worktree was brought back. */
+  | { readonly type: 'restore.failed'; readonly message: string }
+  | {
+      readonly type: 'restore.completed';
+      readonly directory: { readonly dev: string; readonly ino: string };
+      /** The task branch's tip. */
+      readonly head: Oid;
+    }
+  | ({ readonly type: 'snapshot.taken' } & TaskSnapshot)
+  /** The worktree is being put back to a snapshot. `from`: the snapshot of what it was before. */
+  | { readonly type: 'rewind.started'; readonly to: number; readonly from: number }
+  | {
+      readonly type: 'rewind.completed';
+      readonly to: number;
+      readonly from: number;
+      readonly head: Oid;
+      readonly tree: Oid;
+      readonly changes: Changes;
+    }
+  /** A merge is being taken back: as it was started, the other way round. */
+  | ({ readonly type: 'unmerge.started' } & MergeIntent)
+  | { readonly type: 'unmerge.refused'; readonly reason: string }
+  /** The target is where it was before; the worktree is restored next. */
+  | ({ readonly type: 'unmerge.completed' } & MergeIntent)
+  /** Thinned out with age. */
+  | { readonly type: 'snapshot.dropped'; readonly numbers: readonly number[] };
+
+/** A snapshot of a task that has a worktree; `refs/phasr/snapshots/<task>/<number>` holds it. */
+export type TaskSnapshot = {
+  readonly number: number;
+  /** For people: `run 1 ended`, `before the rewind to 3`. */
+  readonly reason: string;
+  readonly commit: Oid;
+  /** Tree of the files, and of the state commit. */
+  readonly files: Oid;
+  readonly state: Oid;
+  /** The recorded head at that time. */
+  readonly head: Oid;
+};
 
 /** An event with its place in the task's history and its time. */
 export type RecordedEvent = {

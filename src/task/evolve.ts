@@ -1,7 +1,7 @@
 /** `(task, event) → task`: pure and total. It never refuses, since what was recorded happened. */
 
 import { assertNever } from '../base/errors.ts';
-import type { RecordedEvent, RunRequest, TaskLaunched } from './event.ts';
+import type { RecordedEvent, RunRequest, TaskEvent, TaskLaunched } from './event.ts';
 import type { TaskId } from './names.ts';
 import type { Run, Task, TaskPhase } from './task.ts';
 
@@ -37,6 +37,9 @@ function launched(id: TaskId, event: TaskLaunched, { seq, atMs }: RecordedEvent)
     merge: null,
     kept: null,
     held: null,
+    swept: null,
+    snapshots: [],
+    snapshotCount: 0,
   };
 }
 
@@ -47,6 +50,7 @@ export function evolve(task: Task, recorded: RecordedEvent): Task {
 }
 
 function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
+  if (isSafetyEvent(event)) return applySafetyEvent(task, event, atMs);
   switch (event.type) {
     case 'task.launched':
       return task;
@@ -94,6 +98,26 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
     }
     case 'commit.failed':
       return { ...task, trouble: event.message };
+    case 'merge.started':
+    case 'merge.refused':
+    case 'merge.completed':
+    case 'task.discarded':
+    case 'worktree.removed':
+    case 'trash.swept':
+      return applyDecision(task, event);
+    default:
+      return assertNever(event);
+  }
+}
+
+type Decision = Extract<
+  TaskEvent,
+  { readonly type: `merge.${string}` | 'task.discarded' | 'worktree.removed' | 'trash.swept' }
+>;
+
+/** A person's decision, and what follows from it. */
+function applyDecision(task: Task, event: Decision): Task {
+  switch (event.type) {
     case 'merge.started': {
       const { type: _, ...intent } = event;
       return enter(task, { kind: 'merging', ...intent });
@@ -108,10 +132,75 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
       return enter(task, { kind: 'cleaning', after: 'discarded' });
     case 'worktree.removed': {
       const after = task.phase.kind === 'cleaning' ? task.phase.after : 'discarded';
-      return enter({ ...task, directory: null, kept: event.kept }, { kind: after });
+      return enter({ ...task, directory: null, kept: event.kept, swept: null }, { kind: after });
     }
     case 'trash.swept':
-      return { ...task, kept: event.kept, held: event.held };
+      return { ...task, kept: event.kept, held: event.held, swept: { snapshot: event.snapshot ?? null } };
+    default:
+      return assertNever(event);
+  }
+}
+
+type SafetyEvent = Extract<
+  TaskEvent,
+  {
+    readonly type:
+      | `trash.emptied`
+      | `restore.${string}`
+      | `snapshot.${string}`
+      | `rewind.${string}`
+      | `unmerge.${string}`;
+  }
+>;
+
+function isSafetyEvent(event: TaskEvent): event is SafetyEvent {
+  return /^(?:trash\.emptied|restore\.|snapshot\.|rewind\.|unmerge\.)/.test(event.type);
+}
+
+/** What keeps, removes for good, or brings back. */
+function applySafetyEvent(task: Task, event: SafetyEvent, atMs: number): Task {
+  switch (event.type) {
+    case 'trash.emptied':
+      return { ...task, kept: null, held: null, swept: { snapshot: null } };
+    case 'restore.started': {
+      const from = task.phase.kind === 'merged' ? 'merged' : 'discarded';
+      const { source, snapshot } = event;
+      return enter({ ...task, trouble: null }, { kind: 'restoring', source, snapshot, from });
+    }
+    case 'restore.failed': {
+      const from = task.phase.kind === 'restoring' ? task.phase.from : 'discarded';
+      return enter({ ...task, trouble: event.message }, { kind: from });
+    }
+    case 'restore.completed': {
+      const { directory } = event;
+      const gone = { merge: null, kept: null, held: null, swept: null, trouble: null };
+      return enter({ ...task, ...gone, directory }, { kind: 'idle' });
+    }
+    case 'rewind.started':
+      return enter(task, { kind: 'rewinding', to: event.to, from: event.from });
+    case 'rewind.completed': {
+      const { head: oid, tree, changes } = event;
+      const head = { oid, tree, changes, committedLeftovers: false, notes: [] };
+      return enter({ ...task, head, trouble: null }, { kind: 'idle' });
+    }
+    case 'unmerge.started': {
+      const { type: _, ...intent } = event;
+      return enter(task, { kind: 'unmerging', ...intent });
+    }
+    case 'unmerge.refused':
+      return enter({ ...task, trouble: event.reason }, { kind: 'merged' });
+    case 'unmerge.completed':
+      return enter({ ...task, merge: null, trouble: null }, { kind: 'discarded' });
+    case 'snapshot.taken': {
+      const { type: _, ...snapshot } = event;
+      const snapshots = [...(task.snapshots ?? []), { ...snapshot, atMs }];
+      return { ...task, snapshots, snapshotCount: snapshot.number };
+    }
+    case 'snapshot.dropped': {
+      const { numbers } = event;
+      const snapshots = (task.snapshots ?? []).filter(({ number }) => !numbers.includes(number));
+      return { ...task, snapshots };
+    }
     default:
       return assertNever(event);
   }

@@ -82,6 +82,16 @@ export function trashRef(id: TaskId): RefName {
   return `refs/phasr/trash/${id}`;
 }
 
+/** Below it the snapshots of a task that has a worktree, by number. */
+export function snapshotsRef(id: TaskId): RefName {
+  return `refs/phasr/snapshots/${id}`;
+}
+
+/** One of them. */
+export function snapshotRef(id: TaskId, number: number): RefName {
+  return `${snapshotsRef(id)}/${number}`;
+}
+
 /** Keeps an agent's own commits when they do not descend from the base commit. */
 export function rewrittenRef(id: TaskId): RefName {
   return `refs/phasr/rewritten/${id}`;
@@ -91,9 +101,10 @@ export function rewrittenRef(id: TaskId): RefName {
 export function highestTaskId(refNames: readonly string[]): number {
   let highest = 0;
   for (const name of refNames) {
-    const digits = /^refs\/(?:heads\/phasr\/task-|phasr\/(?:base|trash|rewritten)\/)(\d{1,9})(?:-|\/|$)/.exec(
-      name,
-    )?.[1];
+    const digits =
+      /^refs\/(?:heads\/phasr\/task-|phasr\/(?:base|trash|rewritten|snapshots)\/)(\d{1,9})(?:-|\/|$)/.exec(
+        name,
+      )?.[1];
     if (digits !== undefined) highest = Math.max(highest, Number(digits));
   }
   return highest;

@@ -17,7 +17,10 @@ export type StateName =
   | 'interrupted'
   | 'merging'
   | 'merged'
-  | 'discarded';
+  | 'discarded'
+  | 'restoring'
+  | 'rewinding'
+  | 'unmerging';
 
 export type TaskState = {
   readonly name: StateName;
@@ -68,6 +71,15 @@ function describePhase(task: Task, liveness: Liveness, nowMs: number): { name: S
       return {
         name: 'discarded',
         evidence: task.kept === null ? 'nothing was left' : `kept in ${task.kept}`,
+      };
+    case 'rewinding':
+      return { name: 'rewinding', evidence: `to snapshot ${task.phase.to}` };
+    case 'unmerging':
+      return { name: 'unmerging', evidence: `out of ${task.phase.target}` };
+    case 'restoring':
+      return {
+        name: 'restoring',
+        evidence: task.phase.source === 'disk' ? 'from the disk' : 'from its snapshot',
       };
     default:
       return assertNever(task.phase);

@@ -10,6 +10,7 @@ import type {
   RunReport,
   RunRequest,
   StopReason,
+  TaskSnapshot,
 } from './event.ts';
 import type { TaskId } from './names.ts';
 
@@ -46,7 +47,16 @@ export type TaskPhase =
   | ({ readonly kind: 'merging' } & MergeIntent)
   | { readonly kind: 'cleaning'; readonly after: 'merged' | 'discarded' }
   | { readonly kind: 'merged' }
-  | { readonly kind: 'discarded' };
+  | { readonly kind: 'discarded' }
+  | {
+      readonly kind: 'restoring';
+      readonly source: 'disk' | 'snapshot';
+      readonly snapshot: Oid | null;
+      /** What it is again when that fails. */
+      readonly from: 'merged' | 'discarded';
+    }
+  | { readonly kind: 'rewinding'; readonly to: number; readonly from: number }
+  | ({ readonly kind: 'unmerging' } & MergeIntent);
 
 type Head = {
   readonly oid: Oid;
@@ -85,6 +95,12 @@ export type Task = {
   readonly kept: string | null;
   /** Where removed files stay on the disk because no ref could hold them all. */
   readonly held: string | null;
+  /** Once the removed files have been looked at: the snapshot in `kept`, null when there was nothing to keep. Absent in old records. */
+  readonly swept?: { readonly snapshot: Oid | null } | null;
+  /** Of the present worktree and of earlier ones, oldest first; absent in old records. */
+  readonly snapshots?: readonly (TaskSnapshot & { readonly atMs: number })[];
+  /** How many there have ever been. */
+  readonly snapshotCount?: number;
 };
 
 /** The latest run. Every task has one from its launch on. */

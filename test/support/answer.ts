@@ -65,6 +65,23 @@ export type Answer = TaskJson & {
   readonly agents: readonly { readonly program: string }[];
   readonly runs: readonly RunJson[];
   readonly events: readonly { readonly type: string }[];
+  readonly operations: readonly {
+    readonly id: number;
+    readonly kind: string;
+    readonly task: number;
+    readonly refs: readonly { readonly name: string; readonly before: string; readonly after: string }[];
+  }[];
+  readonly items: readonly {
+    readonly task: TaskJson;
+    readonly bytes: number;
+    readonly since: string;
+    readonly expires: string;
+  }[];
+  readonly snapshots: readonly {
+    readonly number: number;
+    readonly reason: string;
+    readonly commit: string;
+  }[];
   readonly tree: string;
   readonly transcriptBytes: number;
   readonly code: string;

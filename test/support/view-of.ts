@@ -14,7 +14,10 @@ export type Facts = {
   readonly id: number;
   readonly title?: string;
   /** Running unless told otherwise; `idle` is a task whose run has ended. */
-  readonly phase?: Exclude<TaskPhase['kind'], 'merging' | 'cleaning'>;
+  readonly phase?: Exclude<
+    TaskPhase['kind'],
+    'merging' | 'cleaning' | 'restoring' | 'rewinding' | 'unmerging'
+  >;
   readonly outcome?: RunOutcome;
   readonly changes?: Changes;
   readonly progress?: Partial<RunProgress>;

@@ -6,10 +6,20 @@ import type { TaskDiff } from '../../operations/diff.ts';
 import type { FileChange } from '../../git/diff.ts';
 import type { Phasr } from '../../phasr.ts';
 import { parseTaskId } from '../../task/names.ts';
-import { flag, type Handler, type Invocation, parseTask, usageError, withPhasr } from '../command.ts';
+import {
+  flag,
+  type Handler,
+  type Invocation,
+  parseTask,
+  usageError,
+  wholeNumber,
+  withPhasr,
+} from '../command.ts';
 import { fileChangeJson } from '../json.ts';
 import { type Output, renderTable } from '../output.ts';
 import { renderChanges } from '../render.ts';
+
+const SNAPSHOT_NUMBERS = { min: 1, max: 1_000_000_000 };
 
 export const diff: Handler = (invocation) =>
   withPhasr(invocation, async (phasr) => {
@@ -19,7 +29,11 @@ export const diff: Handler = (invocation) =>
     const id = parseTask(isNamed ? args.slice(0, 1) : [], phasr.currentTask);
     const paths = isNamed ? args.slice(1) : args;
     const form = formOf(invocation);
-    const found = await phasr.diff(id, { withCarried: flag(options, 'all') });
+    const found = await phasr.diff(id, {
+      withCarried: flag(options, 'all'),
+      from: wholeNumber(options, 'from', SNAPSHOT_NUMBERS),
+      to: wholeNumber(options, 'to', SNAPSHOT_NUMBERS),
+    });
     if (found.incomplete !== null)
       output.note(
         `phasr: some files could not be read: ${renderVisible(found.incomplete.split('\n')[0] ?? '')}`,

@@ -25,7 +25,7 @@ export const discard: Handler = (invocation) =>
       output.line(
         kept === null && !hasWork
           ? `task ${id} discarded; it had changed nothing`
-          : `task ${id} discarded; its work is kept: git branch rescued-${id} refs/phasr/trash/${id}`,
+          : `task ${id} discarded; bring it back: phasr restore ${id}`,
       );
     }
     if (isJson) output.json('tasks', { tasks: documents });

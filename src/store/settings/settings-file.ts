@@ -31,6 +31,9 @@ const AGENT = table({
   install: z.optional(line),
 });
 
+/** A century. */
+const TRASH_DAYS_MAX = 36_500;
+
 const SETTINGS = table({
   agent: z.optional(agentName),
   model: z.optional(line),
@@ -46,6 +49,7 @@ const SETTINGS = table({
     }),
   ),
   open: z.optional(table({ editor: z.optional(command) })),
+  trash: z.optional(table({ days: z.optional(wholeNumber(0, TRASH_DAYS_MAX)) })),
   agents: z.optional(
     z.record(
       z.string().check(z.regex(AGENT_NAME, 'is no name for an agent: letters, digits, ".", "_", "-"')),
@@ -59,7 +63,7 @@ const SETTINGS = table({
  * Whoever can change the repository can change its settings, an agent too. So it has no say in what Phasr starts by itself on the user's
  * machine, nor in how much of the machine Phasr takes.
  */
-const USER_ONLY: readonly Path[] = [['jobs'], ['notify', 'command'], ['open', 'editor']];
+const USER_ONLY: readonly Path[] = [['jobs'], ['notify', 'command'], ['open', 'editor'], ['trash', 'days']];
 
 export type SettingsFileSource = {
   readonly origin: SettingsFile['origin'];
@@ -99,6 +103,7 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     desktop: said.notify?.desktop,
     notifyCommand: said.notify?.command,
     editor: said.open?.editor,
+    trashDays: said.trash?.days,
     agents: Object.entries(said.agents ?? {}).map(([name, agent]) => ({
       name,
       command: agent.command,

@@ -47,6 +47,14 @@ export function renderSettingsTemplate({ origin, agent }: TemplateRequest): stri
     '# desktop = true',
     ...(isUsers ? ['# Start a program of yours.', '# command = ["notify-me", "phasr"]'] : []),
     '',
+    ...(isUsers
+      ? [
+          '[trash]',
+          '# How many days discarded and merged work stays restorable; 0 for ever.',
+          '# days = 30',
+          '',
+        ]
+      : []),
     ...(isUsers ? ['[open]', '# What opens a worktree.', '# editor = ["code", "-n"]', ''] : []),
     '# An agent of your own, for: phasr run --agent mine "what to do"',
     '# [agents.mine]',

@@ -37,6 +37,7 @@ export type SettingsValues = {
   readonly desktop: boolean | undefined;
   readonly notifyCommand: readonly string[] | undefined;
   readonly editor: readonly string[] | undefined;
+  readonly trashDays: number | undefined;
   readonly agents: readonly CustomAgentDeclaration[];
 };
 

@@ -1,0 +1,343 @@
+/**
+ * A worktree's whole state as one commit outside every branch (ADR 0013), taken from the clean room: nothing of the agent's runs, and its files, index and
+ * times stay as they are.
+ *
+ * The commit's tree is the files. Its second parent, the state commit, has as tree what files alone do not tell: see {@link StateTree}.
+ */
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Environment } from '../base/environment.ts';
+import { asOid, type Oid, parseOid } from '../base/oid.ts';
+import { splitBytes } from '../base/text.ts';
+import { captureTree, cleanObjects, cleanRoom, compareTrees } from './clean-room.ts';
+import { makeCommit, readTree } from './commit.ts';
+import { findStat, readPlainFile } from './files.ts';
+import { type GitPlace, readGitLine, runGit } from './git.ts';
+import {
+  addIgnored,
+  findNestedRepositories,
+  findPrivateCommits,
+  IGNORED_BYTES_MAX,
+  listIgnoredWork,
+  readAllTips,
+} from './keep.ts';
+import { openRawRoom, writeRawTree } from './raw-room.ts';
+import { readStaged } from './staged.ts';
+import type { TaskDirs } from './task-dirs.ts';
+import { listTips } from './refs.ts';
+import { transferCommits } from './transfer.ts';
+
+/** Whose state it is. The directories may be in the trash already. */
+export type SnapshotSource = {
+  readonly id: number;
+  readonly dirs: TaskDirs;
+  readonly env: Environment;
+  readonly repository: GitPlace & { readonly commonDir: string };
+  readonly base: Oid;
+  /** The recorded head: the snapshot's first parent. */
+  readonly head: Oid;
+};
+
+export type SnapshotOptions = {
+  /** In a word or two, for people: `run started`, `discarded`. */
+  readonly reason: string;
+  /** Whether an agent may be writing: then the clean room's index is left as it is. */
+  readonly isLive: boolean;
+  /** More commits to keep. */
+  readonly tips: readonly Oid[];
+  /** The latest snapshot of the same task; when nothing has changed since, no other one is made. */
+  readonly last: Snapshot | null;
+};
+
+/** `files`: the commit's tree; `state`: the state commit's. */
+export type Snapshot = { readonly commit: Oid; readonly files: Oid; readonly state: Oid };
+
+export type Taken = {
+  readonly snapshot: Snapshot;
+  /** True when there is more in it than the head commit and a worktree that is exactly that. */
+  readonly hasMore: boolean;
+  /** Why not everything is in it, if so. */
+  readonly incomplete: string | null;
+  /** Call it when a ref holds the snapshot, or it was given up. */
+  readonly release: () => void;
+};
+
+/** The names in a state commit's tree. */
+export type StateTree = {
+  /** The files that a commit would take, as it would take them. */
+  readonly files: Oid;
+  /** What is staged. */
+  readonly index: Oid | null;
+  /** Instead of `index` while there are conflicts: `0/…`, `1/…`, `2/…`, `3/…` by stage. */
+  readonly unmerged: Oid | null;
+  /** The private git dir's own files, without objects and index. */
+  readonly git: Oid | null;
+  /** Files whose bytes differ from what git would check out: as they are. */
+  readonly raw: Oid | null;
+  /** A blob: `octal mode SP path NUL` for files with other permissions than 644 and 755. */
+  readonly modes: Oid | null;
+};
+
+/**
+ * Takes a snapshot. Writes objects, into the clean room and the user's repository; no ref.
+ * About twenty git processes; an unchanged worktree costs one look at its files.
+ */
+export async function takeSnapshot(source: SnapshotSource, options: SnapshotOptions): Promise<Taken> {
+  const { dirs, env, base, head } = source;
+  const objects = cleanObjects(dirs, env);
+  const privateObjects = privateObjectsOf(dirs, env);
+  const files = await captureFiles(source, options);
+  const staged = await readStaged(objects, {
+    index: join(dirs.privateAdminDir, 'index'),
+    objects: join(dirs.privateDir, 'objects'),
+  });
+  const headTree = await readTree(objects, head);
+  const git = await keepGitFiles(objects, dirs, base.length);
+  const all = files ?? { all: headTree, plain: headTree, changed: [], incomplete: null };
+  const exact = files === null ? null : await keepExactBytes(objects, dirs.worktreePath, { ...all, base });
+  const state = await makeStateTree(objects, {
+    files: all.plain,
+    index: staged?.kind === 'merged' ? staged.tree : null,
+    unmerged: staged?.kind === 'unmerged' ? staged.tree : null,
+    git: git.tree,
+    raw: exact?.raw ?? null,
+    modes: exact?.modes ?? null,
+  });
+  const own = await findPrivateCommits(
+    { repository: source.repository, privateObjects },
+    readAllTips(dirs.privateDir, dirs.privateAdminDir),
+  );
+  const tips = [...new Set([...own, ...options.tips])].filter((tip) => tip !== head);
+  const isSame = options.last?.files === all.all && options.last.state === state && tips.length === 0;
+  const incomplete = [all.incomplete, git.incomplete].filter((reason) => reason !== null).join('; ');
+  const hasMore =
+    all.all !== headTree ||
+    tips.length > 0 ||
+    staged?.kind === 'unmerged' ||
+    (staged !== undefined && staged.tree !== headTree && staged.tree !== all.plain);
+  const result = { hasMore, incomplete: incomplete === '' ? null : incomplete };
+  if (isSame && options.last !== null) return { ...result, snapshot: options.last, release: () => undefined };
+  const made = await makeSnapshot(source, { files: all.all, state, tips, own, reason: options.reason });
+  return { ...result, ...made };
+}
+
+function privateObjectsOf(dirs: TaskDirs, env: Environment): GitPlace {
+  return {
+    ...cleanObjects(dirs, env),
+    variables: {
+      GIT_OBJECT_DIRECTORY: join(dirs.privateDir, 'objects'),
+      GIT_ALTERNATE_OBJECT_DIRECTORIES: join(dirs.cleanDir, 'objects'),
+    },
+  };
+}
+
+type Files = {
+  /** With ignored work. */
+  readonly all: Oid;
+  readonly plain: Oid;
+  /** Paths that are not the base commit's, ignored ones too. */
+  readonly changed: readonly Buffer[];
+  readonly incomplete: string | null;
+};
+
+/** Null when the worktree is gone. */
+async function captureFiles(
+  { dirs, env, base }: SnapshotSource,
+  { isLive }: SnapshotOptions,
+): Promise<Files | null> {
+  if (findStat(dirs.worktreePath)?.isDirectory() !== true) return null;
+  const room = cleanRoom(dirs, env);
+  const captured = await captureTree(room, base, {
+    keepIndex: isLive ? 'live' : true,
+    agentIndex: join(dirs.privateAdminDir, 'index'),
+  });
+  const gitlinks = readPlainFile(join(dirs.cleanDir, 'gitlinks'), 16 * 1024 * 1024) ?? '';
+  const nested = findNestedRepositories(dirs.worktreePath, splitBytes(Buffer.from(gitlinks, 'latin1'), 0));
+  const ignored = await listIgnoredWork(room);
+  const fits = ignored.bytes <= IGNORED_BYTES_MAX;
+  const withIgnored = fits && ignored.paths.length > 0;
+  const reasons = [
+    ...(captured.incomplete === null ? [] : ['some files could not be read']),
+    ...(nested.length > 0 ? ['it holds a repository of its own'] : []),
+    ...(fits ? [] : ['its ignored files are too large to keep in git']),
+  ];
+  const changed = captured.changes.filter(({ status, newMode }) => status !== 'D' && newMode !== '160000');
+  return {
+    all: withIgnored ? await addIgnored(room, captured.tree, ignored.paths) : captured.tree,
+    plain: captured.tree,
+    changed: [...changed.map(({ path }) => path), ...(withIgnored ? ignored.paths : [])],
+    incomplete: reasons.length === 0 ? null : reasons.join('; '),
+  };
+}
+
+/** More files or bytes of its own than this no private git dir has that only git has written to. */
+const GIT_FILES_MAX = 50_000;
+const GIT_BYTES_MAX = 256 * 1024 * 1024;
+
+/** Everything in the private git dir but objects, index and locks. */
+async function keepGitFiles(
+  objects: GitPlace,
+  dirs: TaskDirs,
+  oidLength: number,
+): Promise<{ readonly tree: Oid | null; readonly incomplete: string | null }> {
+  const paths: Buffer[] = [];
+  let bytes = 0;
+  for (const { path, size } of listGitFiles(dirs.privateDir, Buffer.alloc(0))) {
+    paths.push(path);
+    bytes += size;
+    if (paths.length > GIT_FILES_MAX || bytes > GIT_BYTES_MAX)
+      return { tree: null, incomplete: 'its git dir is too large to keep in git' };
+  }
+  if (paths.length === 0) return { tree: null, incomplete: null };
+  const room = openRawRoom(objects, dirs.privateDir, oidLength);
+  try {
+    const tree = await writeRawTree(room, paths);
+    if (tree === undefined) return { tree: null, incomplete: 'its git dir could not be read' };
+    return { tree, incomplete: null };
+  } finally {
+    room.dispose();
+  }
+}
+
+/** The files of a private git dir that a snapshot holds: all but objects, index and locks. Nothing is followed. */
+export function* listGitFiles(
+  top: string,
+  folder: Buffer,
+): Generator<{ readonly path: Buffer; readonly size: number }> {
+  const directory = Buffer.concat([Buffer.from(`${top}/`), folder]);
+  if (findStat(directory)?.isDirectory() !== true) return;
+  for (const entry of readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) {
+    const path = folder.length === 0 ? entry.name : Buffer.concat([folder, Buffer.from('/'), entry.name]);
+    const name = path.toString('latin1');
+    if (name === 'objects' || name.endsWith('.lock') || /^worktrees\/[^/]+\/index$/.test(name)) continue;
+    if (entry.isDirectory()) yield* listGitFiles(top, path);
+    else if (entry.isFile() || entry.isSymbolicLink())
+      yield { path, size: findStat(Buffer.concat([Buffer.from(`${top}/`), path]))?.size ?? 0 };
+  }
+}
+
+/** What the files' tree does not tell of the files that have changed: bytes that a filter would change, and permissions. */
+async function keepExactBytes(
+  objects: GitPlace,
+  worktreePath: string,
+  files: Files & { readonly base: Oid },
+): Promise<{ readonly raw: Oid | null; readonly modes: Oid | null }> {
+  if (files.changed.length === 0) return { raw: null, modes: null };
+  const modes = await keepModes(objects, worktreePath, files.changed);
+  const room = openRawRoom(objects, worktreePath, files.base.length);
+  try {
+    const all = await writeRawTree(room, files.changed);
+    if (all === undefined) return { raw: null, modes };
+    // The paths that are in both trees and differ: status M. What only the files' tree has is none of the changed.
+    const differ = (await compareTrees(objects, files.all, all)).filter(({ status }) => status === 'M');
+    if (differ.length === 0) return { raw: null, modes };
+    room.dispose();
+    const raw = await writeRawTree(
+      room,
+      differ.map(({ path }) => path),
+    );
+    return { raw: raw ?? null, modes };
+  } finally {
+    room.dispose();
+  }
+}
+
+async function keepModes(
+  objects: GitPlace,
+  worktreePath: string,
+  paths: readonly Buffer[],
+): Promise<Oid | null> {
+  const lines: Buffer[] = [];
+  for (const path of paths) {
+    const stat = findStat(Buffer.concat([Buffer.from(`${worktreePath}/`), path]));
+    const mode = (stat?.mode ?? 0) & 0o7777;
+    if (stat?.isFile() !== true || mode === 0o644 || mode === 0o755) continue;
+    lines.push(Buffer.from(`${mode.toString(8)} `), path, Buffer.from('\0'));
+  }
+  if (lines.length === 0) return null;
+  const args = ['hash-object', '-w', '--no-filters', '--stdin'];
+  return asOid(await readGitLine(objects, args, { stdin: Buffer.concat(lines) }));
+}
+
+async function makeStateTree(objects: GitPlace, state: StateTree): Promise<Oid> {
+  const entries = Object.entries(state)
+    .filter(([, oid]) => oid !== null)
+    .map(([name, oid]) => `${name === 'modes' ? '100644 blob' : '040000 tree'} ${oid}\t${name}\0`);
+  return asOid(await readGitLine(objects, ['mktree', '-z'], { stdin: entries.join('') }));
+}
+
+type Parts = {
+  readonly files: Oid;
+  readonly state: Oid;
+  readonly tips: readonly Oid[];
+  /** Those of the tips that only the private git dir has. */
+  readonly own: readonly Oid[];
+  readonly reason: string;
+};
+
+async function makeSnapshot(
+  { id, dirs, env, repository, head }: SnapshotSource,
+  { files, state, tips, own, reason }: Parts,
+): Promise<{ readonly snapshot: Snapshot; readonly release: () => void }> {
+  const objects = cleanObjects(dirs, env);
+  const message = (what: string): string => `phasr: ${what} of task ${id}: ${reason}\n`;
+  const stateCommit = await commit(objects, { tree: state, parents: [head], message: message('state') });
+  // What the agent has staged or committed is in its own store, the trees over it are in the clean room's.
+  const variables = { GIT_ALTERNATE_OBJECT_DIRECTORIES: join(dirs.privateDir, 'objects') };
+  const from = { ...objects, variables };
+  const parents = [head, stateCommit, ...tips];
+  const made = await commit(from, { tree: files, parents, message: message('files') });
+  // The agent's commits may go on from any branch of the user's.
+  const branches = own.length === 0 ? [] : await listTips(repository);
+  const known = [head, ...tips.filter((tip) => !own.includes(tip)), ...branches];
+  const { release } = await transferCommits({
+    from,
+    to: repository,
+    tips: [made],
+    known,
+    scope: 'reachable',
+  });
+  return { snapshot: { commit: made, files, state }, release };
+}
+
+async function commit(
+  objects: GitPlace,
+  parts: { readonly tree: Oid; readonly parents: readonly Oid[]; readonly message: string },
+): Promise<Oid> {
+  const made = await makeCommit(objects, { ...parts, author: null, sign: false });
+  if (made.kind !== 'made') throw new Error('an unsigned commit cannot fail to be signed');
+  return made.oid;
+}
+
+/** Reads a snapshot back; undefined when the commit is none. One git process. */
+export async function readSnapshot(place: GitPlace, oid: Oid): Promise<Snapshot | undefined> {
+  const names = [`${oid}^{tree}`, `${oid}^2^{tree}`];
+  const { stdout } = await runGit(place, ['cat-file', '--batch-check=%(objectname) %(objecttype)'], {
+    stdin: names.map((name) => `${name}\n`).join(''),
+  });
+  const [files, state] = stdout
+    .toString('latin1')
+    .split('\n')
+    .map((line) => (line.endsWith(' tree') ? parseOid(line.slice(0, -' tree'.length)) : undefined));
+  return files === undefined || state === undefined ? undefined : { commit: oid, files, state };
+}
+
+/** What a snapshot's state commit holds. One git process. */
+export async function readStateTree(place: GitPlace, { files, state }: Snapshot): Promise<StateTree> {
+  const { stdout } = await runGit(place, ['ls-tree', '-z', state]);
+  const found = new Map<string, Oid>();
+  for (const entry of splitBytes(stdout, 0)) {
+    const [mode = '', rest = ''] = entry.toString('latin1').split('\t');
+    found.set(rest, asOid(mode.split(' ')[2] ?? ''));
+  }
+  const get = (name: string): Oid | null => found.get(name) ?? null;
+  return {
+    files: get('files') ?? files,
+    index: get('index'),
+    unmerged: get('unmerged'),
+    git: get('git'),
+    raw: get('raw'),
+    modes: get('modes'),
+  };
+}

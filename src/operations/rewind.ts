@@ -1,0 +1,103 @@
+/** Puts a task's worktree back to one of its snapshots. What it is now is kept in a snapshot first. */
+
+import { branchRef } from '../base/oid.ts';
+import { isAncestor, readTree } from '../git/commit.ts';
+import { listFileChanges, sumChanges } from '../git/diff.ts';
+import { changeRefs, readRefAsText } from '../git/refs.ts';
+import { unpackSnapshot } from '../git/unpack-snapshot.ts';
+import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
+import type { TaskSnapshot } from '../task/event.ts';
+import type { TaskId } from '../task/names.ts';
+import type { Task } from '../task/task.ts';
+import {
+  awaitClaim,
+  type Context,
+  dirsOf,
+  isRefusal,
+  objectsOf,
+  record,
+  recordFacts,
+  requireTask,
+  taskClaim,
+  userRepository,
+} from './context.ts';
+import { findSnapshot } from './history.ts';
+import { snapshotTask } from './snapshot.ts';
+
+export type RewindOutcome =
+  | {
+      readonly kind: 'rewound';
+      readonly task: Task;
+      readonly to: TaskSnapshot;
+      /** What brings back what was there before. */
+      readonly from: TaskSnapshot;
+    }
+  | Refusal;
+
+/** Rewinds one task: files, what is staged, the private git dir and the task branch become the snapshot's. Refuses while a run lives. */
+export async function rewindTask(context: Context, id: TaskId, number: number): Promise<RewindOutcome> {
+  const refused = findRefusal(requireTask(context, id), 'rewind');
+  if (refused !== undefined) return refused;
+  const release = await awaitClaim(context, taskClaim(id));
+  if (release === undefined) {
+    return refuse('being-restored', `another phasr process is at task ${id}`, { hint: 'Try again.' });
+  }
+  try {
+    const task = requireTask(context, id);
+    const refusal = findRefusal(task, 'rewind');
+    if (refusal !== undefined) return refusal;
+    const to = findSnapshot(task, number);
+    if (to === undefined) {
+      return refuse('no-snapshot', `task ${id} has no snapshot ${number}`, { hint: `phasr history ${id}` });
+    }
+    const from = await snapshotTask(context, task, {
+      reason: `before the rewind to ${number}`,
+      isLive: false,
+    });
+    if (from === null) {
+      return refuse('no-worktree', `the worktree of task ${id} is gone from ${task.worktreePath}`, {
+        hint: `phasr discard ${id} && phasr restore ${id}`,
+      });
+    }
+    const started = record(
+      context,
+      id,
+      (now) => findRefusal(now, 'rewind') ?? [{ type: 'rewind.started', to: number, from: from.number }],
+    );
+    if (isRefusal(started)) return started;
+    await finishRewind(context, started);
+    return { kind: 'rewound', task: requireTask(context, id), to, from };
+  } finally {
+    release();
+  }
+}
+
+/** Goes on with a rewind from wherever it was cut short. Gives what it did, for people. */
+export async function finishRewind(context: Context, task: Task): Promise<string> {
+  const { phase } = task;
+  if (phase.kind !== 'rewinding') throw new Error(`task ${task.id} is not being rewound`);
+  const [to, from] = [findSnapshot(task, phase.to), findSnapshot(task, phase.from)];
+  if (to === undefined || from === undefined) throw new Error(`a snapshot of task ${task.id} is gone`);
+  await unpackSnapshot({ dirs: dirsOf(context, task), env: context.env }, { snapshot: to, from: from.files });
+  await moveBranch(context, task, to);
+  const place = objectsOf(context, task);
+  const tree = await readTree(place, to.head);
+  const range = { from: task.carried?.files ?? task.base.oid, to: tree, paths: [] };
+  const changes = sumChanges(await listFileChanges(place, range));
+  recordFacts(context, task.id, () => [
+    { type: 'rewind.completed', to: phase.to, from: phase.from, head: to.head, tree, changes },
+  ]);
+  return `it was rewound to snapshot ${phase.to}`;
+}
+
+/** The task branch goes to the snapshot's head, unless somebody has moved it to where no snapshot has seen it. */
+async function moveBranch(context: Context, task: Task, to: TaskSnapshot): Promise<void> {
+  const place = userRepository(context);
+  const branch = branchRef(task.branch);
+  const now = readRefAsText(place.commonDir, branch) ?? null;
+  if (now === to.head) return;
+  const from = task.phase.kind === 'rewinding' ? findSnapshot(task, task.phase.from) : undefined;
+  const isHeld = now === null || (from !== undefined && (await isAncestor(place, now, from.commit)));
+  if (!isHeld) return;
+  await changeRefs(place, [{ name: branch, expected: now, to: to.head }], `rewind task ${task.id}`);
+}

@@ -1,0 +1,62 @@
+/** Snapshots of a task that has a worktree: when a run begins and ends, while it works, and before anything is put back. */
+
+import { branchRef } from '../base/oid.ts';
+import { findWorktree } from '../git/clean-room.ts';
+import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
+import { takeSnapshot } from '../git/snapshot.ts';
+import type { TaskSnapshot } from '../task/event.ts';
+import { snapshotRef } from '../task/names.ts';
+import type { Task } from '../task/task.ts';
+import { chooseDropped } from '../task/thin.ts';
+import { type Context, dirsOf, recordFacts, userRepository } from './context.ts';
+
+/**
+ * Keeps the worktree's whole state in `refs/phasr/snapshots/<task>/<number>`, unless nothing has changed since the latest snapshot (or, when there is none,
+ * since the base commit). Gives the snapshot that holds the present state; null when the base commit does, or the worktree is gone. For whoever has the task's claim.
+ */
+export async function snapshotTask(
+  context: Context,
+  task: Task,
+  { reason, isLive }: { readonly reason: string; readonly isLive: boolean },
+): Promise<TaskSnapshot | null> {
+  const presence = task.directory === null ? 'gone' : findWorktree(task.worktreePath, task.directory);
+  if (presence !== 'present') return null;
+  const place = userRepository(context);
+  const head = task.head?.oid ?? task.base.oid;
+  const branch = readRefAsText(place.commonDir, branchRef(task.branch));
+  const last = task.snapshots?.at(-1) ?? null;
+  const taken = await takeSnapshot(
+    {
+      id: task.id,
+      dirs: dirsOf(context, task),
+      env: context.env,
+      repository: place,
+      base: task.base.oid,
+      head,
+    },
+    { reason, isLive, tips: branch === undefined || branch === head ? [] : [branch], last },
+  );
+  try {
+    if (last !== null && taken.snapshot.commit === last.commit) return last;
+    if (last === null && !taken.hasMore && head === task.base.oid) return null;
+    const number = (task.snapshotCount ?? 0) + 1;
+    const snapshot: TaskSnapshot = { number, reason, ...taken.snapshot, head };
+    const dropped = chooseDropped([...(task.snapshots ?? [])], context.clock.nowMs());
+    const name = snapshotRef(task.id, number);
+    // A snapshot whose record was lost to a kill is overwritten: nobody has ever heard of it.
+    const left = readRefAsText(place.commonDir, name) ?? null;
+    const changes: RefChange[] = [{ name, expected: left, to: snapshot.commit }];
+    for (const { number: old, commit } of dropped)
+      changes.push({ name: snapshotRef(task.id, old), expected: commit, to: null });
+    if ((await changeRefs(place, changes, `snapshot ${number} of task ${task.id}`)) === 'moved')
+      throw new Error(`a snapshot ref of task ${task.id} was moved by somebody else`);
+    const numbers = dropped.map((one) => one.number);
+    recordFacts(context, task.id, () => [
+      { type: 'snapshot.taken', ...snapshot },
+      ...(numbers.length === 0 ? [] : [{ type: 'snapshot.dropped', numbers } as const]),
+    ]);
+    return snapshot;
+  } finally {
+    taken.release();
+  }
+}
