@@ -384,6 +384,7 @@ const KINDS = {
       limits: object({ noProgressMs: setting(count), retriesMs: setting(count) }),
       notify: object({ bell: setting(flag), desktop: setting(flag), command: setting(orNull(list(text))) }),
       open: object({ editor: setting(orNull(list(text))) }),
+      snapshotEveryMs: setting(count),
       trashDays: setting(count),
       agents: list(anything),
       files: list(object({ origin, path: text, exists: flag })),

@@ -16,6 +16,7 @@ import { announceHole, emptyTranscript, isEmptied, planTrim } from '../store/tra
 import { judgeEnd } from '../task/outcome.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Attendance, attendTo, type StopWish } from './attend.ts';
+import { keepWhileWorking } from './snapshot.ts';
 import { type Context, recordFacts, requireTask } from './context.ts';
 
 /** How often the supervisor looks: at the transcript's size, at requests to stop, at the time limit. */
@@ -92,6 +93,7 @@ export async function followRun(context: Context, following: Following): Promise
   let { task } = following;
   const paths = runPaths(context.paths, task.id, latestRun(task).run);
   const attendance = attendTo(context, task, paths);
+  const keeper = await keepWhileWorking(context);
   const over = new AbortController();
   void following.exit?.then(() => over.abort());
   let lastEvent = -1;
@@ -102,6 +104,7 @@ export async function followRun(context: Context, following: Following): Promise
     // Everything is read before the middle of it may be given back.
     const wish = attendance.look(task) ?? overTime(context, task);
     await boundOutput(paths);
+    keeper.look(task);
     const run = latestRun(task);
     if (run.stop !== null || run.process === null || !(await isAlive(run.process))) break;
     if (wish !== undefined) {
@@ -110,6 +113,7 @@ export async function followRun(context: Context, following: Following): Promise
     }
     await context.clock.sleep(LOOK_EVERY_MS, over.signal);
   }
+  await keeper.end();
   return endRun(context, requireTask(context, task.id), { paths, attendance });
 }
 

@@ -1,5 +1,6 @@
 /** Snapshots of a task that has a worktree: when a run begins and ends, while it works, and before anything is put back. */
 
+import { PhasrError } from '../base/errors.ts';
 import { branchRef } from '../base/oid.ts';
 import { findWorktree } from '../git/clean-room.ts';
 import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
@@ -7,8 +8,9 @@ import { takeSnapshot } from '../git/snapshot.ts';
 import type { TaskSnapshot } from '../task/event.ts';
 import { snapshotRef } from '../task/names.ts';
 import type { Task } from '../task/task.ts';
-import { chooseDropped } from '../task/thin.ts';
-import { type Context, dirsOf, recordFacts, userRepository } from './context.ts';
+import { chooseDropped, WHILE_WORKING } from '../task/thin.ts';
+import { type Context, dirsOf, recordFacts, requireTask, userRepository } from './context.ts';
+import { settingsHere } from './settings.ts';
 
 /**
  * Keeps the worktree's whole state in `refs/phasr/snapshots/<task>/<number>`, unless nothing has changed since the latest snapshot (or, when there is none,
@@ -59,4 +61,41 @@ export async function snapshotTask(
   } finally {
     taken.release();
   }
+}
+
+/** As {@link snapshotTask}, where a failure must not keep the work from going on: what could not be kept now is still in the worktree. */
+export async function keepQuietly(context: Context, task: Task, reason: string): Promise<void> {
+  await snapshotTask(context, task, { reason, isLive: false }).catch((error: unknown) => {
+    if (!(error instanceof PhasrError)) throw error;
+  });
+}
+
+/** A look at a large worktree takes long: then it is taken more seldom, so that it costs no more than a twentieth of the time. */
+const SHARE = 20;
+
+/** Keeps snapshots while an agent works, as often as the settings say at most. `end` waits for the one that is being taken. */
+export async function keepWhileWorking(
+  context: Context,
+): Promise<{ readonly look: (task: Task) => void; readonly end: () => Promise<void> }> {
+  const everyMs = (await settingsHere(context)).snapshotEveryMs.value;
+  let dueMs = context.clock.nowMs() + everyMs;
+  let taking: Promise<void> | null = null;
+  const take = async (task: Task): Promise<void> => {
+    const startMs = context.clock.nowMs();
+    // Files vanish while they are looked at; the next look is soon.
+    await snapshotTask(context, task, { reason: WHILE_WORKING, isLive: true }).catch((error: unknown) => {
+      if (!(error instanceof PhasrError)) throw error;
+    });
+    const nowMs = context.clock.nowMs();
+    dueMs = nowMs + Math.max(everyMs, SHARE * (nowMs - startMs));
+    taking = null;
+  };
+  return {
+    look: (task) => {
+      if (taking === null && context.clock.nowMs() >= dueMs) taking = take(requireTask(context, task.id));
+    },
+    end: async () => {
+      await taking;
+    },
+  };
 }

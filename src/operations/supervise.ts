@@ -17,6 +17,7 @@ import { type Context, recordFacts, requireTask, takeClaim, taskClaim } from './
 import { startWaiting } from './dispatch.ts';
 import { notify } from './notify.ts';
 import { prepareWorktree } from './prepare.ts';
+import { keepQuietly } from './snapshot.ts';
 import { describeFailure, findStartedRun, followRun, type Following, startRun } from './run.ts';
 
 /** Goes on with a task's run until a person's turn comes. Does nothing when a living process is at it already. */
@@ -82,6 +83,7 @@ async function begin(context: Context, task: Task): Promise<Following | undefine
   if (found !== undefined) return found;
   const paths = runPaths(context.paths, task.id, latestRun(task).run);
   try {
+    if (task.directory !== null) await keepQuietly(context, task, `before run ${latestRun(task).run}`);
     const prepared = task.directory === null ? await prepareWorktree(context, task) : task;
     const now = requireTask(context, prepared.id);
     if (latestRun(now).stop !== null)
@@ -114,8 +116,9 @@ function endUnstarted(
 }
 
 async function commitRun(context: Context, task: Task): Promise<void> {
+  await keepQuietly(context, task, `run ${latestRun(task).run} ended`);
   try {
-    await commitTask(context, task);
+    await commitTask(context, requireTask(context, task.id));
   } catch (error) {
     const message = `its work could not be committed: ${describeFailure(error)}`;
     recordFacts(context, task.id, () => [{ type: 'commit.failed', message }]);

@@ -39,6 +39,8 @@ export type Settings = {
   readonly open: { readonly editor: Setting<readonly string[] | null> };
   /** How long what was removed is kept; 0: for ever. */
   readonly trashDays: Setting<number>;
+  /** How often, at most, a working agent's worktree is kept in a snapshot. */
+  readonly snapshotEveryMs: Setting<number>;
   /** A declaration of the repository takes the place of the user's of the same name as a whole: the one's variables are not the other's. */
   readonly agents: readonly (CustomAgentDeclaration & { readonly origin: Origin })[];
   /** The files that were looked for; the later one has the last word. */
@@ -151,6 +153,7 @@ function resolveSettings(layers: readonly Layer[]): Settings {
       command: pick<readonly string[] | null>(({ notifyCommand }) => notifyCommand, null),
     },
     open: { editor: pick<readonly string[] | null>(({ editor }) => editor, null) },
+    snapshotEveryMs: pick(({ snapshotEveryMs }) => snapshotEveryMs, MINUTE_MS),
     trashDays: pick(({ trashDays }) => trashDays, 30),
     agents: [...agents.values()],
     files: layers.map(({ file }) => file),

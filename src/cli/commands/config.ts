@@ -47,6 +47,7 @@ function settingRows(settings: Settings): readonly (readonly string[])[] {
     row('notify.desktop', notify.desktop, String),
     row('notify.command', notify.command, renderCommand),
     row('open.editor', open.editor, renderCommand),
+    row('snapshots.every', settings.snapshotEveryMs, renderDuration),
     row('trash.days', settings.trashDays, (days) => (days === 0 ? 'for ever' : String(days))),
     ...settings.agents.map(({ name, origin, command }) => [`agents.${name}`, origin, renderCommand(command)]),
   ];

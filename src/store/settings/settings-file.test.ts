@@ -52,6 +52,8 @@ test('without files everything is the default', async () => {
     agent: { value: null, origin: 'default' },
     model: { value: null, origin: 'default' },
     permission: { value: 'edit', origin: 'default' },
+    snapshotEveryMs: { value: 60_000, origin: 'default' },
+    trashDays: { value: 30, origin: 'default' },
     jobs: { value: null, origin: 'default' },
     timeoutMs: { value: null, origin: 'default' },
     limits: {

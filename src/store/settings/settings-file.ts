@@ -49,6 +49,7 @@ const SETTINGS = table({
     }),
   ),
   open: z.optional(table({ editor: z.optional(command) })),
+  snapshots: z.optional(table({ every: z.optional(duration) })),
   trash: z.optional(table({ days: z.optional(wholeNumber(0, TRASH_DAYS_MAX)) })),
   agents: z.optional(
     z.record(
@@ -63,7 +64,13 @@ const SETTINGS = table({
  * Whoever can change the repository can change its settings, an agent too. So it has no say in what Phasr starts by itself on the user's
  * machine, nor in how much of the machine Phasr takes.
  */
-const USER_ONLY: readonly Path[] = [['jobs'], ['notify', 'command'], ['open', 'editor'], ['trash', 'days']];
+const USER_ONLY: readonly Path[] = [
+  ['jobs'],
+  ['notify', 'command'],
+  ['open', 'editor'],
+  ['trash', 'days'],
+  ['snapshots', 'every'],
+];
 
 export type SettingsFileSource = {
   readonly origin: SettingsFile['origin'];
@@ -104,6 +111,7 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     notifyCommand: said.notify?.command,
     editor: said.open?.editor,
     trashDays: said.trash?.days,
+    snapshotEveryMs: said.snapshots?.every,
     agents: Object.entries(said.agents ?? {}).map(([name, agent]) => ({
       name,
       command: agent.command,

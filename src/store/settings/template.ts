@@ -49,6 +49,10 @@ export function renderSettingsTemplate({ origin, agent }: TemplateRequest): stri
     '',
     ...(isUsers
       ? [
+          '[snapshots]',
+          "# How often, at most, a working agent's worktree is kept in a snapshot (phasr history).",
+          '# every = "1m"',
+          '',
           '[trash]',
           '# How many days discarded and merged work stays restorable; 0 for ever.',
           '# days = 30',

@@ -38,6 +38,7 @@ export type SettingsValues = {
   readonly notifyCommand: readonly string[] | undefined;
   readonly editor: readonly string[] | undefined;
   readonly trashDays: number | undefined;
+  readonly snapshotEveryMs: number | undefined;
   readonly agents: readonly CustomAgentDeclaration[];
 };
 
