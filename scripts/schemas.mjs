@@ -185,7 +185,7 @@ const FACTS = {
   'restore.started': { source: oneOf('disk', 'snapshot'), snapshot: orNull(oid) },
   'restore.failed': { message: text },
   'restore.completed': { directory, head: oid },
-  'snapshot.taken': { number: whole, reason: text, commit: oid, files: oid, state: oid, head: oid },
+  'snapshot.taken': { number: whole, reason: text, commit: oid, files: oid, state: orNull(oid), head: oid },
   'snapshot.dropped': { numbers: list(whole) },
   'rewind.started': { to: whole, from: whole },
   'rewind.completed': { to: whole, from: whole, head: oid, tree: oid, changes },

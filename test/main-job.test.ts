@@ -25,6 +25,10 @@ test('three prompts make three tasks that are diffed, merged and discarded witho
   expect(world.git(['worktree', 'list'])).not.toContain('phasr');
   expect(world.git(['branch', '--list'])).toBe('* main');
   expect(world.git(['for-each-ref', '--format=%(refname)', 'refs/phasr']).split('\n')).toEqual([
+    // What phasr restore and phasr undo bring back, for 30 days.
+    'refs/phasr/snapshots/1/1',
+    'refs/phasr/snapshots/2/1',
+    'refs/phasr/snapshots/3/1',
     'refs/phasr/trash/1',
     'refs/phasr/trash/3',
   ]);

@@ -48,10 +48,12 @@ export type SnapshotOptions = {
   readonly tips: readonly Oid[];
   /** The latest snapshot of the same task; when nothing has changed since, no other one is made. */
   readonly last: Snapshot | null;
+  /** Whether the head commit will do where nothing else is there (the private git dir's settings and refs are then not kept). */
+  readonly mayBeHead: boolean;
 };
 
-/** `files`: the commit's tree; `state`: the state commit's. */
-export type Snapshot = { readonly commit: Oid; readonly files: Oid; readonly state: Oid };
+/** `files`: the commit's tree; `state`: the state commit's, null for a head commit that says everything. */
+export type Snapshot = { readonly commit: Oid; readonly files: Oid; readonly state: Oid | null };
 
 export type Taken = {
   readonly snapshot: Snapshot;
@@ -104,12 +106,11 @@ export async function takeSnapshot(source: SnapshotSource, options: SnapshotOpti
     raw: exact?.raw ?? null,
     modes: exact?.modes ?? null,
   });
-  const own = await findPrivateCommits(
-    { repository: source.repository, privateObjects },
-    readAllTips(dirs.privateDir, dirs.privateAdminDir),
-  );
-  const tips = [...new Set([...own, ...options.tips])].filter((tip) => tip !== head);
-  const isSame = options.last?.files === all.all && options.last.state === state && tips.length === 0;
+  const named = readAllTips(dirs.privateDir, dirs.privateAdminDir);
+  const own = await findPrivateCommits({ repository: source.repository, privateObjects }, named);
+  // What an earlier snapshot has brought over must be held by this one too: the earlier one may be dropped.
+  const inherited = (await listParents(source.repository, options.last)).filter((tip) => named.includes(tip));
+  const tips = [...new Set([...own, ...inherited, ...options.tips])].filter((tip) => tip !== head);
   const incomplete = [all.incomplete, git.incomplete].filter((reason) => reason !== null).join('; ');
   const hasMore =
     all.all !== headTree ||
@@ -117,9 +118,28 @@ export async function takeSnapshot(source: SnapshotSource, options: SnapshotOpti
     staged?.kind === 'unmerged' ||
     (staged !== undefined && staged.tree !== headTree && staged.tree !== all.plain);
   const result = { hasMore, incomplete: incomplete === '' ? null : incomplete };
-  if (isSame && options.last !== null) return { ...result, snapshot: options.last, release: () => undefined };
+  const isHead = options.mayBeHead && !hasMore && (staged === undefined || staged.tree === headTree);
+  const { last } = options;
+  const isSame = last?.files === all.all && last.state === (isHead ? null : state) && own.length === 0;
+  if (isSame) return { ...result, snapshot: last, release: () => undefined };
+  if (isHead)
+    return {
+      ...result,
+      snapshot: { commit: head, files: headTree, state: null },
+      release: () => undefined,
+    };
   const made = await makeSnapshot(source, { files: all.all, state, tips, own, reason: options.reason });
   return { ...result, ...made };
+}
+
+/** What a snapshot holds beside its head and its state commit. One git process. */
+async function listParents(place: GitPlace, snapshot: Snapshot | null): Promise<readonly Oid[]> {
+  if (snapshot === null || snapshot.state === null) return [];
+  const { stdout, exitCode } = await runGit(place, ['rev-list', '--parents', '-n', '1', snapshot.commit], {
+    ok: [0, 128],
+  });
+  if (exitCode !== 0) return [];
+  return stdout.toString('latin1').trim().split(' ').slice(3).map(asOid);
 }
 
 function privateObjectsOf(dirs: TaskDirs, env: Environment): GitPlace {
@@ -324,7 +344,10 @@ export async function readSnapshot(place: GitPlace, oid: Oid): Promise<Snapshot 
 }
 
 /** What a snapshot's state commit holds. One git process. */
-export async function readStateTree(place: GitPlace, { files, state }: Snapshot): Promise<StateTree> {
+export async function readStateTree(
+  place: GitPlace,
+  { files, state }: { readonly files: Oid; readonly state: Oid },
+): Promise<StateTree> {
   const { stdout } = await runGit(place, ['ls-tree', '-z', state]);
   const found = new Map<string, Oid>();
   for (const entry of splitBytes(stdout, 0)) {

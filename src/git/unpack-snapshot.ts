@@ -26,7 +26,8 @@ export async function unpackSnapshot(
   { snapshot, from }: { readonly snapshot: Snapshot; readonly from: Oid | null },
 ): Promise<void> {
   const objects = cleanObjects(dirs, env);
-  const state = await readStateTree(objects, snapshot);
+  const { files, state: oid } = snapshot;
+  const state = oid === null ? headState(files) : await readStateTree(objects, { files, state: oid });
   const index = join(dirs.cleanDir, `index.${uniqueName()}`);
   const room = withIndex(cleanRoom(dirs, env), index);
   try {
@@ -46,6 +47,11 @@ export async function unpackSnapshot(
   }
   await unpackGitFiles(objects, dirs, state);
   await unpackIndex(cleanRoom(dirs, env), dirs, state);
+}
+
+/** Of a snapshot that is its head commit: what is staged is what is committed; the private git dir stays as it is. */
+function headState(files: Oid): StateTree {
+  return { files, index: files, unmerged: null, git: null, raw: null, modes: null };
 }
 
 function withIndex(place: GitPlace, index: string): GitPlace {

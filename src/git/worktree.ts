@@ -1,6 +1,6 @@
 /** The worktrees of the user's repository: who has what checked out. */
 
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asOid, type Oid } from '../base/oid.ts';
 import { findStat, readPathFile } from './files.ts';
@@ -79,6 +79,11 @@ const UNFINISHED: readonly (readonly [string, string])[] = [
   ['rebase-merge', 'rebase'],
   ['rebase-apply', 'rebase'],
 ];
+
+/** Takes the marks of an operation away that a worktree is in the middle of: it is as if it had never begun. */
+export function forgetUnfinished(gitDir: string): void {
+  for (const [name] of UNFINISHED) rmSync(join(gitDir, name), { recursive: true, force: true });
+}
 
 /** The operation that a worktree is in the middle of, if any; its git dir's files say so. */
 export function findUnfinished(gitDir: string): string | undefined {

@@ -26,6 +26,7 @@ import { agentName, latestRun, type Task } from '../task/task.ts';
 import { renderTaskMessage } from '../task/message.ts';
 import { rewrittenRef } from '../task/names.ts';
 import { type Context, dirsOf, objectsOf, recordFacts, roomOf, userRepository } from './context.ts';
+import { keepQuietly } from './snapshot.ts';
 
 export type Committed = { readonly head: Oid; readonly tree: Oid };
 
@@ -58,6 +59,8 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
     }
     await moveBranch(context, task, { before, head, rewritten: history.rewritten });
     if (captured !== null) tellAgent(dirs, task, head);
+    if (task.phase.kind === 'committing')
+      await keepQuietly(context, task, { reason: `run ${latestRun(task).run} ended`, head });
     if (task.head?.oid !== head || task.phase.kind === 'committing') {
       await recordHead(context, task, { head, tree, committedLeftovers: leftovers, notes });
     }
@@ -311,7 +314,7 @@ function restoreGitFile(dirs: TaskDirs): void {
  * Lets the agent find its work committed when it is resumed: its branch, HEAD and index are those of the head. Not while it is in the middle of a merge
  * or rebase. Nothing in the private git dir is followed or trusted: files are replaced whole, and only below real folders.
  */
-function tellAgent(dirs: TaskDirs, task: Task, head: Oid): void {
+export function tellAgent(dirs: TaskDirs, task: Task, head: Oid): void {
   if (findUnfinished(dirs.privateAdminDir) !== undefined) return;
   const admin = relative(dirs.privateDir, dirs.privateAdminDir);
   const branch = join('refs', 'heads', ...task.branch.split('/'));

@@ -21,7 +21,7 @@ import { findTrashEntry, removeTrashEntry } from '../store/trash.ts';
 import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
 import type { TaskEvent } from '../task/event.ts';
 import { baseRef, snapshotRef, type TaskId, trashRef } from '../task/names.ts';
-import { keeperOf, type Task } from '../task/task.ts';
+import { headOf, keeperOf, type Task } from '../task/task.ts';
 import {
   awaitClaim,
   type Context,
@@ -89,10 +89,6 @@ function findTaken(context: Context, task: Task): Refusal | undefined {
   return refuse('branch-taken', `there is another branch ${task.branch} now`, {
     hint: `Rename it, then try again: git branch -m ${task.branch} ${task.branch}-other`,
   });
-}
-
-function headOf(task: Task): Oid {
-  return task.head?.oid ?? task.base.oid;
 }
 
 type Source = { readonly event: TaskEvent & { type: 'restore.started' }; readonly release: () => void };

@@ -4,11 +4,12 @@ import { branchRef } from '../base/oid.ts';
 import { isAncestor, readTree } from '../git/commit.ts';
 import { listFileChanges, sumChanges } from '../git/diff.ts';
 import { changeRefs, readRefAsText } from '../git/refs.ts';
+import { forgetUnfinished } from '../git/worktree.ts';
 import { unpackSnapshot } from '../git/unpack-snapshot.ts';
 import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
 import type { TaskSnapshot } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
-import type { Task } from '../task/task.ts';
+import { headOf, type Task } from '../task/task.ts';
 import {
   awaitClaim,
   type Context,
@@ -22,6 +23,7 @@ import {
   userRepository,
 } from './context.ts';
 import { findSnapshot } from './history.ts';
+import { tellAgent } from './commit.ts';
 import { snapshotTask } from './snapshot.ts';
 
 export type RewindOutcome =
@@ -53,6 +55,7 @@ export async function rewindTask(context: Context, id: TaskId, number: number): 
     const from = await snapshotTask(context, task, {
       reason: `before the rewind to ${number}`,
       isLive: false,
+      head: headOf(task),
     });
     if (from === null) {
       return refuse('no-worktree', `the worktree of task ${id} is gone from ${task.worktreePath}`, {
@@ -78,7 +81,12 @@ export async function finishRewind(context: Context, task: Task): Promise<string
   if (phase.kind !== 'rewinding') throw new Error(`task ${task.id} is not being rewound`);
   const [to, from] = [findSnapshot(task, phase.to), findSnapshot(task, phase.from)];
   if (to === undefined || from === undefined) throw new Error(`a snapshot of task ${task.id} is gone`);
-  await unpackSnapshot({ dirs: dirsOf(context, task), env: context.env }, { snapshot: to, from: from.files });
+  const dirs = dirsOf(context, task);
+  await unpackSnapshot({ dirs, env: context.env }, { snapshot: to, from: from.files });
+  if (to.state === null) {
+    forgetUnfinished(dirs.privateAdminDir);
+    tellAgent(dirs, task, to.head);
+  }
   await moveBranch(context, task, to);
   const place = objectsOf(context, task);
   const tree = await readTree(place, to.head);

@@ -1,13 +1,13 @@
 /** Snapshots of a task that has a worktree: when a run begins and ends, while it works, and before anything is put back. */
 
 import { PhasrError } from '../base/errors.ts';
-import { branchRef } from '../base/oid.ts';
+import { branchRef, type Oid } from '../base/oid.ts';
 import { findWorktree } from '../git/clean-room.ts';
 import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
 import { takeSnapshot } from '../git/snapshot.ts';
 import type { TaskSnapshot } from '../task/event.ts';
 import { snapshotRef } from '../task/names.ts';
-import type { Task } from '../task/task.ts';
+import { headOf, type Task } from '../task/task.ts';
 import { chooseDropped, WHILE_WORKING } from '../task/thin.ts';
 import { type Context, dirsOf, recordFacts, requireTask, userRepository } from './context.ts';
 import { settingsHere } from './settings.ts';
@@ -19,12 +19,11 @@ import { settingsHere } from './settings.ts';
 export async function snapshotTask(
   context: Context,
   task: Task,
-  { reason, isLive }: { readonly reason: string; readonly isLive: boolean },
+  { reason, isLive, head }: { readonly reason: string; readonly isLive: boolean; readonly head: Oid },
 ): Promise<TaskSnapshot | null> {
   const presence = task.directory === null ? 'gone' : findWorktree(task.worktreePath, task.directory);
   if (presence !== 'present') return null;
   const place = userRepository(context);
-  const head = task.head?.oid ?? task.base.oid;
   const branch = readRefAsText(place.commonDir, branchRef(task.branch));
   const last = task.snapshots?.at(-1) ?? null;
   const taken = await takeSnapshot(
@@ -36,7 +35,7 @@ export async function snapshotTask(
       base: task.base.oid,
       head,
     },
-    { reason, isLive, tips: branch === undefined || branch === head ? [] : [branch], last },
+    { reason, isLive, tips: branch === undefined || branch === head ? [] : [branch], last, mayBeHead: true },
   );
   try {
     if (last !== null && taken.snapshot.commit === last.commit) return last;
@@ -64,8 +63,12 @@ export async function snapshotTask(
 }
 
 /** As {@link snapshotTask}, where a failure must not keep the work from going on: what could not be kept now is still in the worktree. */
-export async function keepQuietly(context: Context, task: Task, reason: string): Promise<void> {
-  await snapshotTask(context, task, { reason, isLive: false }).catch((error: unknown) => {
+export async function keepQuietly(
+  context: Context,
+  task: Task,
+  { reason, head }: { readonly reason: string; readonly head: Oid },
+): Promise<void> {
+  await snapshotTask(context, task, { reason, isLive: false, head }).catch((error: unknown) => {
     if (!(error instanceof PhasrError)) throw error;
   });
 }
@@ -83,7 +86,8 @@ export async function keepWhileWorking(
   const take = async (task: Task): Promise<void> => {
     const startMs = context.clock.nowMs();
     // Files vanish while they are looked at; the next look is soon.
-    await snapshotTask(context, task, { reason: WHILE_WORKING, isLive: true }).catch((error: unknown) => {
+    const options = { reason: WHILE_WORKING, isLive: true, head: headOf(task) };
+    await snapshotTask(context, task, options).catch((error: unknown) => {
       if (!(error instanceof PhasrError)) throw error;
     });
     const nowMs = context.clock.nowMs();

@@ -10,7 +10,7 @@ import { ownIdentity } from '../process/table.ts';
 import type { Environment } from '../base/environment.ts';
 import { readPlainText } from '../store/files.ts';
 import { runPaths } from '../store/paths.ts';
-import { latestRun, type Task } from '../task/task.ts';
+import { headOf, latestRun, type Task } from '../task/task.ts';
 import type { TaskId } from '../task/names.ts';
 import { commitTask } from './commit.ts';
 import { type Context, recordFacts, requireTask, takeClaim, taskClaim } from './context.ts';
@@ -83,7 +83,10 @@ async function begin(context: Context, task: Task): Promise<Following | undefine
   if (found !== undefined) return found;
   const paths = runPaths(context.paths, task.id, latestRun(task).run);
   try {
-    if (task.directory !== null) await keepQuietly(context, task, `before run ${latestRun(task).run}`);
+    if (task.directory !== null) {
+      const reason = `before run ${latestRun(task).run}`;
+      await keepQuietly(context, task, { reason, head: headOf(task) });
+    }
     const prepared = task.directory === null ? await prepareWorktree(context, task) : task;
     const now = requireTask(context, prepared.id);
     if (latestRun(now).stop !== null)
@@ -116,9 +119,8 @@ function endUnstarted(
 }
 
 async function commitRun(context: Context, task: Task): Promise<void> {
-  await keepQuietly(context, task, `run ${latestRun(task).run} ended`);
   try {
-    await commitTask(context, requireTask(context, task.id));
+    await commitTask(context, task);
   } catch (error) {
     const message = `its work could not be committed: ${describeFailure(error)}`;
     recordFacts(context, task.id, () => [{ type: 'commit.failed', message }]);

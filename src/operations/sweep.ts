@@ -11,7 +11,7 @@ import { takeSnapshot } from '../git/snapshot.ts';
 import { type TaskDirs, worktreeName } from '../git/task-dirs.ts';
 import { holdTrash, listSweepable, readTrashEntry, type TrashEntry } from '../store/trash.ts';
 import { asTaskId, rewrittenRef, type TaskId, trashRef } from '../task/names.ts';
-import { type Context, recordFacts, SWEEP_CLAIM, takeClaim, userRepository } from './context.ts';
+import { type Context, recordFacts, requireTask, SWEEP_CLAIM, takeClaim, userRepository } from './context.ts';
 import { removeTree } from './remove-tree.ts';
 import { describeFailure } from './run.ts';
 import { expireTrash } from './trash.ts';
@@ -87,7 +87,8 @@ async function keepInRef(context: Context, { id, entry, directory }: Removed): P
     reason: entry.merged ? 'merged' : 'discarded',
     isLive: false,
     tips: rewritten === undefined ? [] : [rewritten],
-    last: null,
+    last: requireTask(context, id).snapshots?.at(-1) ?? null,
+    mayBeHead: false,
   });
   try {
     const held = taken.incomplete;

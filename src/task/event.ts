@@ -224,9 +224,9 @@ export type TaskSnapshot = {
   /** For people: `run 1 ended`, `before the rewind to 3`. */
   readonly reason: string;
   readonly commit: Oid;
-  /** Tree of the files, and of the state commit. */
+  /** Tree of the files, and of the state commit; null where the commit is the head and there was nothing else. */
   readonly files: Oid;
-  readonly state: Oid;
+  readonly state: Oid | null;
   /** The recorded head at that time. */
   readonly head: Oid;
 };

@@ -126,6 +126,11 @@ export function keeperOf({ base, carried }: Pick<Task, 'base' | 'carried'>): Oid
   return carried?.commit ?? base.oid;
 }
 
+/** The recorded head, or what it began with. */
+export function headOf({ head, base }: Pick<Task, 'head' | 'base'>): Oid {
+  return head?.oid ?? base.oid;
+}
+
 /** The dialect of what a run prints; `text` for a command of the person's own. */
 export function reads(run: Run): string {
   return run.agent?.reads ?? 'text';
