@@ -100,7 +100,7 @@ export async function expireTrash(context: Context): Promise<void> {
   if (days === 0) return;
   const before = context.clock.nowMs() - days * DAY_MS;
   for (const task of context.store.list('all')) {
-    const isKept = task.kept !== null || task.held !== null;
+    const isKept = task.kept !== null || task.held !== null || (task.snapshots ?? []).length > 0;
     if (!isRemoved(task) || !isKept || task.sinceMs >= before) continue;
     if (!existsSync(context.repository.commonDir)) return;
     await emptyTrash(context, task.id, 'age');

@@ -161,7 +161,7 @@ function isSafetyEvent(event: TaskEvent): event is SafetyEvent {
 function applySafetyEvent(task: Task, event: SafetyEvent, atMs: number): Task {
   switch (event.type) {
     case 'trash.emptied':
-      return { ...task, kept: null, held: null, swept: { snapshot: null } };
+      return { ...task, kept: null, held: null, swept: { snapshot: null }, snapshots: [] };
     case 'restore.started': {
       const from = task.phase.kind === 'merged' ? 'merged' : 'discarded';
       const { source, snapshot } = event;
