@@ -410,6 +410,10 @@ const KINDS = {
       ),
     },
   },
+  snapshot: {
+    about: 'phasr snapshot',
+    fields: { outcome: oneOf('kept', 'unchanged'), number: orNull(whole), task },
+  },
   rewind: { about: 'phasr rewind', fields: { to: whole, before: whole, task } },
   doctor: {
     about: 'phasr doctor',

@@ -20,6 +20,7 @@ export type { FoundAgent } from './operations/agents.ts';
 export type { DiffOptions, TaskDiff } from './operations/diff.ts';
 export type { FileChange } from './git/diff.ts';
 export type { DiscardOutcome } from './operations/discard.ts';
+export type { SnapshotOutcome } from './operations/snapshot.ts';
 export type { SnapshotView } from './operations/history.ts';
 export type { Operation } from './operations/operation-log.ts';
 export type { RestoreOutcome } from './operations/restore.ts';

@@ -34,6 +34,7 @@ import type { EventsRequest, LoggedEvent } from './operations/events.ts';
 import { watchTasks } from './operations/watch.ts';
 import type { Settings } from './operations/settings.ts';
 import type { TaskFileSource, TaskFromFile } from './operations/task-file.ts';
+import type { SnapshotOutcome } from './operations/snapshot.ts';
 import type { StopOutcome } from './operations/stop.ts';
 import type { WaitOptions, WaitOutcome } from './operations/wait.ts';
 import type { Environment } from './base/environment.ts';
@@ -90,6 +91,8 @@ export type Phasr = {
   readonly operations: () => readonly Operation[];
   /** Reverses one operation, if nothing was built on top of it. */
   readonly undo: (request: UndoRequest) => Promise<UndoOutcome>;
+  /** Keeps a task's present state in a snapshot, unless nothing has changed. */
+  readonly snapshot: (id: TaskId) => Promise<SnapshotOutcome>;
   /** A task's snapshots, oldest first, each with what changed to the next. */
   readonly snapshots: (id: TaskId) => Promise<readonly SnapshotView[]>;
   /** Puts a task's worktree back to one of its snapshots. */
@@ -228,6 +231,7 @@ function verbsOf(context: Context, close: () => void): Phasr {
     emptyTrash: async (id) => (await import('./operations/trash.ts')).emptyTrash(context, id, 'person'),
     operations: () => listOperations(context),
     undo: async (request) => (await import('./operations/undo.ts')).undoOperation(context, request),
+    snapshot: async (id) => (await import('./operations/snapshot.ts')).snapshotNow(context, id),
     snapshots: async (id) => (await import('./operations/history.ts')).listSnapshots(context, id),
     rewind: async (id, snapshot) =>
       (await import('./operations/rewind.ts')).rewindTask(context, id, snapshot),

@@ -1,6 +1,15 @@
 /** Snapshots while agents work, and back to them. */
 
-import { appendFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { waitFor } from './support/wait-for.ts';
@@ -108,3 +117,44 @@ test('a snapshot that does not exist is named, and a running task is not rewound
   writeFileSync(gate, '');
   await world.ok(['wait', '2']);
 });
+
+test('a snapshot by hand keeps the present state, leaves index and times alone, and none is taken while nothing has changed', async () => {
+  await using world = makeWorld('by-hand');
+  world.init({ 'README.md': '# Demo\n', '.gitignore': '.env\n' });
+  const task = await world.task('echo one > one');
+  const take = async (): Promise<string> => {
+    const { outcome, number } = await world.json(['snapshot', '1']);
+    return `${outcome} ${number}`;
+  };
+  expect(await take()).toBe('unchanged 1');
+  const changes: readonly (() => void)[] = [
+    () => writeFileSync(join(task.worktree, 'two'), 'two\n'),
+    () => void world.git(['add', 'two'], task.worktree),
+    () => writeFileSync(join(task.worktree, 'two'), 'owt\n'),
+    () => writeFileSync(join(task.worktree, '.env'), 'SECRET=1\n'),
+    () => writeFileSync(join(task.worktree, '.env'), 'SECRET=2\n'),
+    () => void world.git(['stash', '-q'], task.worktree),
+    () => void world.git(['config', 'some.thing', 'else'], task.worktree),
+    () => rmSync(join(task.worktree, 'one')),
+    () => void world.git(['switch', '-q', '--detach'], task.worktree),
+  ];
+  const index = join(world.repo, '.git/phasr/tasks/1/git/worktrees/phasr-1/index');
+  for (const [at, change] of changes.entries()) {
+    change();
+    const before = [readFileSync(index).toString('base64'), timesBelow(task.worktree)];
+    expect(await take(), `after change ${at}`).toBe(`kept ${at + 2}`);
+    expect(await take()).toBe(`unchanged ${at + 2}`);
+    expect([readFileSync(index).toString('base64'), timesBelow(task.worktree)]).toEqual(before);
+  }
+  // What a task looks at in between is no reason to overlook a change.
+  writeFileSync(join(task.worktree, 'three'), 'three\n');
+  await world.ok(['diff', '1', '--stat']);
+  expect(await take()).toBe(`kept ${changes.length + 2}`);
+});
+
+function timesBelow(root: string): readonly string[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' }).map((path) => {
+    const { mtimeNs, ctimeNs } = lstatSync(join(root, path), { bigint: true });
+    return `${path} ${mtimeNs} ${ctimeNs}`;
+  });
+}

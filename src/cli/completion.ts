@@ -236,6 +236,7 @@ const ADMITTED: Readonly<Record<string, (glimpsed: GlimpsedTask) => boolean>> = 
   merge: ({ task }) => task.phase.kind === 'idle',
   discard: ({ task }) => task.phase.kind === 'idle',
   resume: ({ task }) => task.phase.kind === 'idle',
+  snapshot: ({ task }) => task.phase.kind === 'idle',
   rewind: ({ task }) => task.phase.kind === 'idle',
   restore: ({ task }) => task.phase.kind === 'merged' || task.phase.kind === 'discarded',
   send: ({ task }) => task.phase.kind === 'idle',

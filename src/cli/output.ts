@@ -23,6 +23,7 @@ export type DocumentKind =
   | 'trash'
   | 'history'
   | 'rewind'
+  | 'snapshot'
   | 'agents'
   | 'signal'
   | 'cost'

@@ -70,6 +70,17 @@ export const SAFETY_COMMANDS: readonly CommandDeclaration[] = [
     load: async () => (await import('./commands/history.ts')).history,
   },
   {
+    name: 'snapshot',
+    group: 'take back',
+    arguments: '[task]',
+    summary: "keep a task's present state in a snapshot, before you try something in its worktree",
+    details:
+      'While a run lives its supervisor does that by itself. The worktree, its index and its times stay as they are.',
+    options: [JSON_OPTION],
+    examples: [['phasr snapshot 3', 'and phasr rewind 3 N goes back to it']],
+    load: async () => (await import('./commands/snapshot.ts')).snapshot,
+  },
+  {
     name: 'rewind',
     group: 'take back',
     arguments: '<task> <snapshot>',

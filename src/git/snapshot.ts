@@ -5,7 +5,6 @@
  * The commit's tree is the files. Its second parent, the state commit, has as tree what files alone do not tell: see {@link StateTree}.
  */
 
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
@@ -13,16 +12,17 @@ import { splitBytes } from '../base/text.ts';
 import { captureTree, cleanObjects, cleanRoom, compareTrees } from './clean-room.ts';
 import { makeCommit, readTree } from './commit.ts';
 import { findStat, readPlainFile } from './files.ts';
+import { listGitFiles } from './git-files.ts';
 import { type GitPlace, readGitLine, runGit } from './git.ts';
 import {
   addIgnored,
   findNestedRepositories,
   findPrivateCommits,
   IGNORED_BYTES_MAX,
-  listIgnoredWork,
   readAllTips,
 } from './keep.ts';
 import { openRawRoom, writeRawTree } from './raw-room.ts';
+import { findUnchanged, forgetSeen, lookOutside, type Outside, writeSeen } from './snapshot-look.ts';
 import { readStaged } from './staged.ts';
 import type { TaskDirs } from './task-dirs.ts';
 import { listTips } from './refs.ts';
@@ -83,13 +83,29 @@ export type StateTree = {
 
 /**
  * Takes a snapshot. Writes objects, into the clean room and the user's repository; no ref.
- * About twenty git processes; an unchanged worktree costs one look at its files.
+ * About twenty git processes; an unchanged worktree costs one look at its files, by three of them.
  */
 export async function takeSnapshot(source: SnapshotSource, options: SnapshotOptions): Promise<Taken> {
+  const { dirs, env } = source;
+  const keyOf = (snapshot: Snapshot | null): string =>
+    [snapshot?.commit ?? '', source.head, ...options.tips].join(' ');
+  if (options.last !== null) {
+    const seen = await findUnchanged(dirs, env, keyOf(options.last));
+    if (seen !== undefined) return { ...seen, snapshot: options.last, release: () => undefined };
+  }
+  forgetSeen(dirs);
+  const outside = await lookOutside(dirs, env);
+  const taken = await takeAnew(source, options, outside);
+  const { hasMore, incomplete } = taken;
+  writeSeen(dirs, { key: keyOf(taken.snapshot), outside: outside.text, hasMore, incomplete });
+  return taken;
+}
+
+async function takeAnew(source: SnapshotSource, options: SnapshotOptions, outside: Outside): Promise<Taken> {
   const { dirs, env, base, head } = source;
   const objects = cleanObjects(dirs, env);
   const privateObjects = privateObjectsOf(dirs, env);
-  const files = await captureFiles(source, options);
+  const files = await captureFiles(source, options, outside);
   const staged = await readStaged(objects, {
     index: join(dirs.privateAdminDir, 'index'),
     objects: join(dirs.privateDir, 'objects'),
@@ -165,6 +181,7 @@ type Files = {
 async function captureFiles(
   { dirs, env, base }: SnapshotSource,
   { isLive }: SnapshotOptions,
+  { ignored }: Outside,
 ): Promise<Files | null> {
   if (findStat(dirs.worktreePath)?.isDirectory() !== true) return null;
   const room = cleanRoom(dirs, env);
@@ -174,7 +191,6 @@ async function captureFiles(
   });
   const gitlinks = readPlainFile(join(dirs.cleanDir, 'gitlinks'), 16 * 1024 * 1024) ?? '';
   const nested = findNestedRepositories(dirs.worktreePath, splitBytes(Buffer.from(gitlinks, 'latin1'), 0));
-  const ignored = await listIgnoredWork(room);
   const fits = ignored.bytes <= IGNORED_BYTES_MAX;
   const withIgnored = fits && ignored.paths.length > 0;
   const reasons = [
@@ -217,23 +233,6 @@ async function keepGitFiles(
     return { tree, incomplete: null };
   } finally {
     room.dispose();
-  }
-}
-
-/** The files of a private git dir that a snapshot holds: all but objects, index and locks. Nothing is followed. */
-export function* listGitFiles(
-  top: string,
-  folder: Buffer,
-): Generator<{ readonly path: Buffer; readonly size: number }> {
-  const directory = Buffer.concat([Buffer.from(`${top}/`), folder]);
-  if (findStat(directory)?.isDirectory() !== true) return;
-  for (const entry of readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) {
-    const path = folder.length === 0 ? entry.name : Buffer.concat([folder, Buffer.from('/'), entry.name]);
-    const name = path.toString('latin1');
-    if (name === 'objects' || name.endsWith('.lock') || /^worktrees\/[^/]+\/index$/.test(name)) continue;
-    if (entry.isDirectory()) yield* listGitFiles(top, path);
-    else if (entry.isFile() || entry.isSymbolicLink())
-      yield { path, size: findStat(Buffer.concat([Buffer.from(`${top}/`), path]))?.size ?? 0 };
   }
 }
 

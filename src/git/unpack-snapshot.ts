@@ -11,7 +11,8 @@ import { findStat } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
 import { copyIndex } from './index-file.ts';
 import { openRawRoom, writeRawFiles } from './raw-room.ts';
-import { listGitFiles, readStateTree, type Snapshot, type StateTree } from './snapshot.ts';
+import { listGitFiles } from './git-files.ts';
+import { readStateTree, type Snapshot, type StateTree } from './snapshot.ts';
 import { writeStaged } from './staged.ts';
 import type { TaskDirs } from './task-dirs.ts';
 

@@ -5,11 +5,20 @@ import { branchRef, type Oid } from '../base/oid.ts';
 import { findWorktree } from '../git/clean-room.ts';
 import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
 import { takeSnapshot } from '../git/snapshot.ts';
+import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
 import type { TaskSnapshot } from '../task/event.ts';
-import { snapshotRef } from '../task/names.ts';
+import { snapshotRef, type TaskId } from '../task/names.ts';
 import { headOf, type Task } from '../task/task.ts';
 import { chooseDropped, WHILE_WORKING } from '../task/thin.ts';
-import { type Context, dirsOf, recordFacts, requireTask, userRepository } from './context.ts';
+import {
+  awaitClaim,
+  type Context,
+  dirsOf,
+  recordFacts,
+  requireTask,
+  taskClaim,
+  userRepository,
+} from './context.ts';
 import { settingsHere } from './settings.ts';
 
 /**
@@ -59,6 +68,35 @@ export async function snapshotTask(
     return snapshot;
   } finally {
     taken.release();
+  }
+}
+
+export type SnapshotOutcome =
+  | {
+      readonly kind: 'kept' | 'unchanged';
+      /** Null: nothing has changed since the launch, and the base commit holds it. */
+      readonly snapshot: TaskSnapshot | null;
+      readonly task: Task;
+    }
+  | Refusal;
+
+/** Keeps a task's present state because a person wants it. Refuses while a run lives: then its supervisor does so. */
+export async function snapshotNow(context: Context, id: TaskId): Promise<SnapshotOutcome> {
+  const refused = findRefusal(requireTask(context, id), 'snapshot');
+  if (refused !== undefined) return refused;
+  const release = await awaitClaim(context, taskClaim(id));
+  if (release === undefined)
+    return refuse('being-restored', `another phasr process is at task ${id}`, { hint: 'Try again.' });
+  try {
+    const task = requireTask(context, id);
+    const refusal = findRefusal(task, 'snapshot');
+    if (refusal !== undefined) return refusal;
+    const options = { reason: 'by hand', isLive: false, head: headOf(task) };
+    const snapshot = await snapshotTask(context, task, options);
+    const isNew = snapshot !== null && snapshot.number !== task.snapshots?.at(-1)?.number;
+    return { kind: isNew ? 'kept' : 'unchanged', snapshot, task: requireTask(context, id) };
+  } finally {
+    release();
   }
 }
 

@@ -47,7 +47,7 @@ export type RefusalReason =
   | 'nested-repository'
   | 'signing-failed';
 
-export type Verb = 'stop' | 'resume' | 'merge' | 'discard' | 'rewind' | 'restore';
+export type Verb = 'stop' | 'resume' | 'merge' | 'discard' | 'snapshot' | 'rewind' | 'restore';
 
 /** A refusal as a value. `message` says what happened to what, `hint` what the person can do. */
 export function refuse(

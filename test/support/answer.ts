@@ -82,6 +82,8 @@ export type Answer = TaskJson & {
     readonly reason: string;
     readonly commit: string;
   }[];
+  readonly outcome: string;
+  readonly number: number;
   readonly tree: string;
   readonly transcriptBytes: number;
   readonly code: string;
