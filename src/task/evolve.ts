@@ -1,7 +1,7 @@
 /** `(task, event) → task`: pure and total. It never refuses, since what was recorded happened. */
 
 import { assertNever } from '../base/errors.ts';
-import type { RecordedEvent, RunRequest, TaskLaunched } from './event.ts';
+import type { CleanupProof, RecordedEvent, RunRequest, TaskLaunched } from './event.ts';
 import type { TaskId } from './names.ts';
 import type { Run, Task, TaskPhase } from './task.ts';
 
@@ -27,6 +27,7 @@ function launched(id: TaskId, event: TaskLaunched, { seq, atMs }: RecordedEvent)
     carried: event.carried,
     branchCreated: false,
     directory: null,
+    token: null,
     warnings: [],
     launchedAtMs: atMs,
     sinceMs: atMs,
@@ -57,17 +58,11 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
     case 'run.prepared':
       return enter(changeRun(task, event.run, { marker: event.marker }), { kind: 'preparing' });
     case 'worktree.ready':
-      return { ...task, directory: event.directory, warnings: event.warnings };
+      return { ...task, directory: event.directory, token: event.token ?? null, warnings: event.warnings };
     case 'worktree.failed': {
-      const end = {
-        atMs,
-        outcome: 'failed',
-        exitCode: null,
-        evidence: event.message,
-        leftBehind: 0,
-        report: null,
-      } as const;
-      return enter({ ...changeRun(task, event.run, { end }), branchCreated: false }, { kind: 'idle' });
+      const { run, message: evidence } = event;
+      const end = { atMs, outcome: 'failed', exitCode: null, evidence, leftBehind: 0, report: null } as const;
+      return enter({ ...changeRun(task, run, { end }), branchCreated: false }, { kind: 'idle' });
     }
     case 'run.started':
       return enter(changeRun(task, event.run, { startedAtMs: atMs, process: event.process }), {
@@ -106,6 +101,8 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
     }
     case 'task.discarded':
       return enter(task, { kind: 'cleaning', after: 'discarded' });
+    case 'cleanup.started':
+      return cleaning(task, event);
     case 'worktree.removed': {
       const after = task.phase.kind === 'cleaning' ? task.phase.after : 'discarded';
       return enter({ ...task, directory: null, kept: event.kept }, { kind: after });
@@ -115,6 +112,13 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
     default:
       return assertNever(event);
   }
+}
+
+/** What was found in a target is merged, whoever has done that. */
+function cleaning(task: Task, { target, how }: CleanupProof): Task {
+  if (target === null) return enter(task, { kind: 'cleaning', after: 'discarded' });
+  const merge = { commit: target.oid, target: target.branch, containsHead: how === 'contained' };
+  return enter({ ...task, merge, trouble: null }, { kind: 'cleaning', after: 'merged' });
 }
 
 function enter(task: Task, phase: TaskPhase): Task {
