@@ -8,6 +8,7 @@ import { systemClock } from './base/clock.ts';
 import { PhasrError } from './base/errors.ts';
 import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
 import { agentsOf, findAgents, type FoundAgent } from './operations/agents.ts';
+import type { CleanedWorktree, CleanupRequest } from './operations/cleanup-worktrees.ts';
 import type { Context } from './operations/context.ts';
 import type { Finding } from './operations/doctor/examine.ts';
 import type { Entered } from './operations/enter.ts';
@@ -74,6 +75,8 @@ export type Phasr = {
   /** Says that the person is watching these tasks, so that he is not notified of them; gives how to take it back. */
   readonly watching: (ids: readonly TaskId[]) => Promise<() => void>;
   readonly discard: (id: TaskId) => Promise<DiscardOutcome>;
+  /** Sorts every worktree; unless it is a dry run, removes those of tasks that hold nothing which is not elsewhere and that nobody uses. */
+  readonly cleanup: (request: CleanupRequest) => Promise<readonly CleanedWorktree[]>;
   /** The task's worktree, for programs of the person's own. */
   readonly enter: (id: TaskId) => Promise<Entered>;
   /** Uncommitted files in the person's own worktree, which no task gets. */
@@ -203,6 +206,8 @@ function verbsOf(context: Context, close: () => void): Phasr {
     resume: async (id, request) => (await import('./operations/resume.ts')).resumeTask(context, id, request),
     merge: async (id, request) => (await import('./operations/merge.ts')).mergeTask(context, id, request),
     discard: async (id) => (await import('./operations/discard.ts')).discardTask(context, id),
+    cleanup: async (request) =>
+      (await import('./operations/cleanup-worktrees.ts')).cleanUpWorktrees(context, request),
     signal: (request) => signalRun(context, request),
     events: async function* (request) {
       const { readEvents } = await import('./operations/events.ts');

@@ -27,6 +27,7 @@ export type DocumentKind =
   | 'init'
   | 'config'
   | 'doctor'
+  | 'cleanup'
   | 'refusal'
   | 'error'
   | 'event'
