@@ -207,12 +207,18 @@ const LANDED: readonly (readonly [
   [
     'merged',
     { sorted: 'landed', how: 'contained' },
-    (world, { branch }) => (goOn(world), world.git(['merge', '-q', '--no-ff', branch])),
+    (world, { branch }) => {
+      goOn(world);
+      world.git(['merge', '-q', '--no-ff', branch]);
+    },
   ],
   [
     'fast-forwarded, and the target went on',
     { sorted: 'landed', how: 'contained' },
-    (world, { branch }) => (world.git(['merge', '-q', '--ff-only', branch]), goOn(world)),
+    (world, { branch }) => {
+      world.git(['merge', '-q', '--ff-only', branch]);
+      goOn(world);
+    },
   ],
   [
     'squashed',
@@ -222,7 +228,11 @@ const LANDED: readonly (readonly [
   [
     'squashed, and the target went on in other files',
     { sorted: 'landed by squash or rebase', how: 'merge adds nothing' },
-    (world, { branch }) => (goOn(world), squash(world, branch), world.commit('later', { later: 'x\n' })),
+    (world, { branch }) => {
+      goOn(world);
+      squash(world, branch);
+      world.commit('later', { later: 'x\n' });
+    },
   ],
   [
     'squashed, and the same lines were changed later',
@@ -368,7 +378,7 @@ test("the person's own worktrees and folders that no task knows are named and ne
   expect(said).toMatch(/\n0 worktrees would be removed, 3 stay\n$/);
 });
 
-/** A program `git` that does something first whenever it is called with a word, once (unless it is to fail). */
+/** A program `git` that does something first whenever it is called with a word. */
 function withGit(world: World, word: string, action: string): Record<string, string> {
   const folder = join(world.root, `git-${word}`);
   mkdirSync(folder, { recursive: true });
@@ -376,7 +386,7 @@ function withGit(world: World, word: string, action: string): Record<string, str
     .split(':')
     .map((path) => join(path, 'git'))
     .find((path) => existsSync(path));
-  const script = `#!/bin/sh\nfor word in "$@"; do if test "$word" = ${word}; then ${action}\nfi; done\nexec "${real}" "$@"\n`;
+  const script = `#!/bin/sh\nreal="${real}"\nfor word in "$@"; do if test "$word" = ${word}; then ${action}\nfi; done\nexec "$real" "$@"\n`;
   writeFileSync(join(folder, 'git'), script, { mode: 0o755 });
   return { PATH: `${folder}:${process.env['PATH'] ?? ''}` };
 }
@@ -455,13 +465,20 @@ test('killed at any moment, a cleanup is finished by the next command or has not
   world.init();
   const kept = await world.task('echo work > work', { prompt: 'work' });
   const before = stateOf(world, kept);
-  for (let round = 0; round < 8; round++) {
+  // Right before and right after its refs go, and at four other moments.
+  const atRefs = ['kill -9 $PPID; exit 1', '"$real" "$@"; kill -9 $PPID; exit 1'];
+  for (let round = 0; round < 6; round++) {
     const task = await world.task(`echo ${round} > "file-${round}"`, { prompt: `round ${round}` });
     squash(world, task.branch);
     const refs = world.git(['rev-parse', 'main']);
-    await world.kill(['phasr', 'cleanup'], 60 + round * 60);
+    const action = atRefs[round];
+    if (action === undefined) await world.kill(['phasr', 'cleanup'], round * 90);
+    else
+      expect((await world.phasr(['cleanup'], { env: withGit(world, 'update-ref', action) })).code).toBe(null);
     const after = await world.json(['show', String(task.id)]);
     expect(['done', 'merged']).toContain(after.state);
+    // The decision was on record: the first command that came has finished it.
+    if (action !== undefined) expect([after.state, existsSync(task.worktree)]).toEqual(['merged', false]);
     if (after.state === 'done') expect(existsSync(task.worktree)).toBe(true);
     await world.ok(['cleanup']);
     expectGone(world, task);

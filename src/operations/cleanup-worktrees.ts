@@ -7,6 +7,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Oid } from '../base/oid.ts';
+import { quoteWord } from '../base/words.ts';
 import { findWorktree } from '../git/clean-room.ts';
 import { listWorktrees, type ListedWorktree } from '../git/worktree.ts';
 import { worktreesDirectory } from '../store/paths.ts';
@@ -140,7 +141,7 @@ async function listOthers(context: Context, open: readonly Task[]): Promise<read
   return [
     ...(isMain ? [other(main, 'the main worktree', null)] : []),
     ...yours.map((worktree) =>
-      other(worktree, 'git lists it, and no open task has it', `git -C ${worktree.path} status`),
+      other(worktree, 'git lists it, and no open task has it', `git -C ${quoteWord(worktree.path)} status`),
     ),
     ...strays.map((path) =>
       other({ path, branch: null, head: null }, 'it belongs to no open task', 'phasr doctor'),
