@@ -133,6 +133,12 @@ const intent = {
   worktree: orNull(worktree),
 };
 const directory = object({ dev: text, ino: text });
+/** Why a worktree was removed, or why it stays. */
+const SORTED = ['landed', 'landed by squash or rebase', 'empty'];
+const how = oneOf('contained', 'merge adds nothing', 'same patch', 'same patches', 'no changes');
+const cleanupTarget = orNull(object({ branch: text, oid }));
+/** Fields that records of before they were thought of do not have. @type {Record<string, Record<string, Schema>>} */
+const LATER_FACTS = { 'worktree.ready': { token: text } };
 /** The recorded facts of a task, by their type. */
 const FACTS = {
   'task.launched': {
@@ -179,6 +185,7 @@ const FACTS = {
   'merge.refused': { reason: text },
   'merge.completed': { commit: oid, target: text, containsHead: flag },
   'task.discarded': {},
+  'cleanup.started': { sorted: oneOf(...SORTED), how, head: oid, target: cleanupTarget, words: text },
   'worktree.removed': { kept: orNull(text) },
   'trash.swept': { kept: orNull(text), held: orNull(text), snapshot: orNull(oid) },
   'trash.emptied': { by: oneOf('age', 'person') },
@@ -195,7 +202,9 @@ const FACTS = {
 };
 /** @type {(fields: Record<string, Schema>) => Schema[]} */
 const facts = (fields) =>
-  Object.entries(FACTS).map(([type, more]) => object({ ...fields, type: oneOf(type), ...more }));
+  Object.entries(FACTS).map(([type, more]) =>
+    object({ ...fields, type: oneOf(type), ...more }, LATER_FACTS[type]),
+  );
 
 const retry = {
   attempt: orNull(whole),
@@ -280,7 +289,7 @@ const stopped = oneOf('stopped', 'still-ending', 'discarded', 'restored', 'empti
 const operation = object({
   id: whole,
   task: whole,
-  kind: oneOf('merge', 'unmerge', 'discard', 'restore', 'rewind', 'empty'),
+  kind: oneOf('merge', 'unmerge', 'discard', 'cleanup', 'restore', 'rewind', 'empty'),
   at: time,
   refs: list(object({ name: text, before: orNull(oid), after: orNull(oid) })),
   rewind: orNull(object({ to: whole, from: whole })),
@@ -420,6 +429,33 @@ const KINDS = {
     fields: {
       findings: list(
         object({ check: text, status: oneOf('ok', 'note', 'problem'), message: text, hint: orNull(text) }),
+      ),
+    },
+  },
+  cleanup: {
+    about: 'phasr cleanup',
+    fields: {
+      isDryRun: flag,
+      worktrees: list(
+        object({
+          task: orNull(object({ id: whole, title: text })),
+          path: text,
+          branch: orNull(text),
+          sorted: oneOf(...SORTED, 'has work', 'in use', 'not ours'),
+          how: orNull(how),
+          head: orNull(oid),
+          target: cleanupTarget,
+          words: text,
+          next: orNull(text),
+          work: object({
+            files: list(text),
+            staged: list(text),
+            ignored: list(text),
+            commits: list(object({ oid, subject: text })),
+            others: list(text),
+          }),
+          isRemoved: flag,
+        }),
       ),
     },
   },

@@ -8,6 +8,7 @@ import { systemClock } from './base/clock.ts';
 import { PhasrError } from './base/errors.ts';
 import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
 import { agentsOf, findAgents, type FoundAgent } from './operations/agents.ts';
+import type { CleanedWorktree, CleanupRequest } from './operations/cleanup-worktrees.ts';
 import type { Context } from './operations/context.ts';
 import type { Finding } from './operations/doctor/examine.ts';
 import type { Entered } from './operations/enter.ts';
@@ -97,6 +98,8 @@ export type Phasr = {
   readonly snapshots: (id: TaskId) => Promise<readonly SnapshotView[]>;
   /** Puts a task's worktree back to one of its snapshots. */
   readonly rewind: (id: TaskId, snapshot: number) => Promise<RewindOutcome>;
+  /** Sorts every worktree; unless it is a dry run, removes those of tasks that hold nothing which is not elsewhere and that nobody uses. */
+  readonly cleanup: (request: CleanupRequest) => Promise<readonly CleanedWorktree[]>;
   /** The task's worktree, for programs of the person's own. */
   readonly enter: (id: TaskId) => Promise<Entered>;
   /** Uncommitted files in the person's own worktree, which no task gets. */
@@ -235,6 +238,8 @@ function verbsOf(context: Context, close: () => void): Phasr {
     snapshots: async (id) => (await import('./operations/history.ts')).listSnapshots(context, id),
     rewind: async (id, snapshot) =>
       (await import('./operations/rewind.ts')).rewindTask(context, id, snapshot),
+    cleanup: async (request) =>
+      (await import('./operations/cleanup-worktrees.ts')).cleanUpWorktrees(context, request),
     signal: (request) => signalRun(context, request),
     events: async function* (request) {
       const { readEvents } = await import('./operations/events.ts');

@@ -150,11 +150,19 @@ test('a worktree that was replaced by a link or another directory is left alone'
     replace(task.worktree);
     const before = lstatSync(task.worktree).ino;
     expect((await world.json(['diff', String(task.id)])).code).toBe('worktree-broken');
-    expect((await world.json(['merge', String(task.id)])).code).toBe('worktree-broken');
-    await world.ok(['discard', String(task.id)]);
-    await swept(world);
+    const [merge] = (await world.json(['merge', String(task.id)])).merges;
+    expect(merge.refusal.code).toBe('worktree-broken');
+    const refused = await world.phasr(['discard', String(task.id)]);
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('is no longer the directory that Phasr made, but something else');
     expect(lstatSync(task.worktree).ino).toBe(before);
     expect(readFileSync(join(precious, 'file'), 'utf8')).toBe('precious\n');
+    expect(world.git(['show', `${task.branch}:one`])).toBe('1');
+    // With the worktree back in its place it goes as any other.
+    renameSync(task.worktree, `${task.worktree}-other`);
+    renameSync(`${task.worktree}-moved`, task.worktree);
+    await world.ok(['discard', String(task.id)]);
+    await swept(world);
     expect(world.git(['show', `refs/phasr/trash/${task.id}:one`])).toBe('1');
   }
 });

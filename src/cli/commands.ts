@@ -233,6 +233,27 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     load: async () => (await import('./commands/discard.ts')).discard,
   },
   {
+    name: 'cleanup',
+    group: 'decide',
+    arguments: '[task...]',
+    summary:
+      'remove the worktrees whose work is in the target branch, or that hold none; say why the others stay',
+    details: [
+      'Every worktree of the repository is sorted, with the proof: landed (the target has the head), landed by squash or rebase, empty, has work, in use,',
+      'not ours. Landed and empty ones that nobody uses are removed, with branch and registration; all others are left as they are. Files that are changed,',
+      'untracked, staged, or ignored and made again by no tool count as work, commits and stashes that only the agent has, too, and whatever cannot be',
+      'found out. It asks nothing, since it takes nothing that is not elsewhere.',
+      '',
+      'With tasks it looks at these alone, and the exit code is 1 when one of them stays.',
+    ].join('\n'),
+    options: [{ flags: '--dry-run', description: 'sort only; remove nothing' }, JSON_OPTION],
+    examples: [
+      ['phasr cleanup --dry-run', 'what would go, and why?'],
+      ['phasr cleanup', 'after the pull requests are in'],
+    ],
+    load: async () => (await import('./commands/cleanup.ts')).cleanup,
+  },
+  {
     name: 'agents',
     group: 'tools',
     arguments: '',

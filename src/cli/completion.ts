@@ -235,6 +235,7 @@ async function argumentValues(position: Position, sources: Sources): Promise<Com
 const ADMITTED: Readonly<Record<string, (glimpsed: GlimpsedTask) => boolean>> = {
   merge: ({ task }) => task.phase.kind === 'idle',
   discard: ({ task }) => task.phase.kind === 'idle',
+  cleanup: ({ task }) => task.phase.kind === 'idle',
   resume: ({ task }) => task.phase.kind === 'idle',
   snapshot: ({ task }) => task.phase.kind === 'idle',
   rewind: ({ task }) => task.phase.kind === 'idle',

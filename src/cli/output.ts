@@ -33,6 +33,7 @@ export type DocumentKind =
   | 'init'
   | 'config'
   | 'doctor'
+  | 'cleanup'
   | 'refusal'
   | 'error'
   | 'event'

@@ -12,6 +12,7 @@ import type { Oid } from '../base/oid.ts';
 import { copiedSettings, listSettings, renderConfig, type Setting, settingValue } from './config.ts';
 import { type GitPlace, runGit } from './git.ts';
 import { readPlainFile } from './files.ts';
+import { TOKEN_FILE } from './registration.ts';
 
 export type TaskDirs = {
   /** The private git dir; writable by the agent and so never trusted. */
@@ -136,12 +137,13 @@ export function writeTaskDirs(
 /** Writes the worktree's entry for the user's repository into `directory`; the caller renames it into place, whole. */
 export function writeRegistration(
   directory: string,
-  task: { id: number; branch: string; worktreePath: string },
+  task: { id: number; branch: string; worktreePath: string; token?: string | null },
 ): void {
   write(directory, 'HEAD', `ref: refs/heads/${task.branch}\n`);
   write(directory, 'commondir', '../..\n');
   writePath(directory, 'gitdir', join(task.worktreePath, '.git'));
   write(directory, 'locked', `phasr task ${task.id}; see: phasr show ${task.id}\n`);
+  if (task.token !== undefined && task.token !== null) write(directory, TOKEN_FILE, `${task.token}\n`);
 }
 
 /** What a worktree's `.git` file says. */

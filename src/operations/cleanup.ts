@@ -8,7 +8,6 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { branchRef, type Oid } from '../base/oid.ts';
-import { findWorktree } from '../git/clean-room.ts';
 import { changeRefs, type RefChange, readRefAsText } from '../git/refs.ts';
 import { withMutex } from '../store/mutex.ts';
 import { promptPath, worktreeTrashPath } from '../store/paths.ts';
@@ -17,12 +16,12 @@ import { baseRef, trashRef } from '../task/names.ts';
 import type { Task } from '../task/task.ts';
 import { type Context, dirsOf, recordFacts, userRepository } from './context.ts';
 import { startHelper } from './dispatch.ts';
-import { removeIfEmpty, requireOwnPath } from './prepare.ts';
+import { requireOwnWorktree } from './guard.ts';
+import { removeIfEmpty } from './prepare.ts';
 
 /** Finishes the cleanup of a task that is merged or discarded. Gives what it did, for people. */
 export async function finishCleanup(context: Context, task: Task): Promise<string> {
   if (task.phase.kind !== 'cleaning') throw new Error(`task ${task.id} is not to be cleaned up`);
-  requireOwnPath(task);
   const place = userRepository(context);
   const head = task.head?.oid ?? task.base.oid;
   // The head is kept at once unless the target has it; the sweeper adds what is in the files and nowhere else.
@@ -31,11 +30,12 @@ export async function finishCleanup(context: Context, task: Task): Promise<strin
   // The same name on every repetition: no event is recorded in between.
   const name = `${task.id}.${task.seq}`;
   const kept = await withMutex(context.paths.mutex, context.clock, async () => {
+    const presence = requireOwnWorktree(context, task);
     const changes = planRefs(place.commonDir, task, { head, keep });
     const outcome = await changeRefs(place, changes, `clean up task ${task.id}`);
     if (outcome === 'moved')
       throw new Error(`a ref of task ${task.id} was moved while it was being cleaned up`);
-    moveToTrash(context, task, { name, head });
+    moveToTrash(context, task, { name, head, presence });
     removeIfEmpty(dirname(dirs.registrationDir));
     return readRefAsText(place.commonDir, trashRef(task.id)) === undefined ? null : trashRef(task.id);
   });
@@ -69,11 +69,12 @@ function planRefs(
   return changes;
 }
 
-function moveToTrash(context: Context, task: Task, { name, head }: { name: string; head: Oid }): void {
+type Move = { readonly name: string; readonly head: Oid; readonly presence: 'present' | 'gone' };
+
+function moveToTrash(context: Context, task: Task, { name, head, presence }: Move): void {
   const dirs = dirsOf(context, task);
   const trash = join(context.paths.trashDir, name);
   const worktree = worktreeTrashPath(task.worktreePath, name);
-  const isThere = task.directory !== null && findWorktree(task.worktreePath, task.directory) === 'present';
   if (existsSync(dirs.cleanDir)) {
     const merged = task.merge !== null;
     writeTrashEntry(context.paths.trashDir, name, {
@@ -84,7 +85,7 @@ function moveToTrash(context: Context, task: Task, { name, head }: { name: strin
       head,
       merged,
     });
-    if (isThere) {
+    if (presence === 'present') {
       mkdirSync(dirname(worktree), { recursive: true, mode: 0o700 });
       renameSync(task.worktreePath, worktree);
     }

@@ -4,11 +4,12 @@ import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
 import type { TaskId } from '../task/names.ts';
 import type { Task } from '../task/task.ts';
 import { finishCleanup } from './cleanup.ts';
+import { findRemovalRefusal } from './guard.ts';
 import { awaitClaim, type Context, isRefusal, record, requireTask, taskClaim } from './context.ts';
 
 export type DiscardOutcome = { readonly kind: 'discarded'; readonly task: Task } | Refusal;
 
-/** Discards one task. Refuses while its run lives. Instant, whatever the size of the worktree. */
+/** Discards one task. Refuses while its run lives, while somebody works in its worktree, and when that is not the one that Phasr made. Instant, whatever the size of the worktree. */
 export async function discardTask(context: Context, id: TaskId): Promise<DiscardOutcome> {
   const refused = findRefusal(requireTask(context, id), 'discard');
   if (refused !== undefined) return refused;
@@ -21,10 +22,13 @@ export async function discardTask(context: Context, id: TaskId): Promise<Discard
     );
   }
   try {
+    const task = requireTask(context, id);
+    const refusal = findRefusal(task, 'discard') ?? (await findRemovalRefusal(context, task));
+    if (refusal !== undefined) return refusal;
     const discarded = record(
       context,
       id,
-      (task) => findRefusal(task, 'discard') ?? [{ type: 'task.discarded' }],
+      (now) => findRefusal(now, 'discard') ?? [{ type: 'task.discarded' }],
     );
     if (isRefusal(discarded)) return discarded;
     await finishCleanup(context, discarded);

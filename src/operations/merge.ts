@@ -36,6 +36,7 @@ import {
   taskClaim,
   userRepository,
 } from './context.ts';
+import { findRemovalRefusal } from './guard.ts';
 import {
   type Clear,
   findTarget,
@@ -81,7 +82,8 @@ export async function mergeTask(context: Context, id: TaskId, request: MergeRequ
   }
   try {
     const task = requireTask(context, id);
-    const refusal = findRefusal(task, 'merge') ?? withoutWork(task);
+    const refusal =
+      findRefusal(task, 'merge') ?? withoutWork(task) ?? (await findRemovalRefusal(context, task));
     if (refusal !== undefined) return refusal;
     const plan = async (now: Task): Promise<MergePlan | Refusal> =>
       planMerge(context, now, { ...request, ...(await surroundings) });

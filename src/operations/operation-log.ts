@@ -5,7 +5,7 @@ import type { MergeIntent, TaskEvent } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import type { Context } from './context.ts';
 
-type OperationKind = 'merge' | 'unmerge' | 'discard' | 'restore' | 'rewind' | 'empty';
+type OperationKind = 'merge' | 'unmerge' | 'discard' | 'cleanup' | 'restore' | 'rewind' | 'empty';
 
 export type Operation = {
   /** The id of the event that completed it: grows. */
@@ -96,8 +96,10 @@ function readEvent(reading: Reading, event: TaskEvent): Found | undefined {
     const target = { name: branchRef(intent.target), before: intent.candidate, after: intent.expected };
     return { kind: 'unmerge', intent, refs: [target, { name: branch, before: null, after: head }] };
   }
-  if (event.type === 'task.discarded')
-    return { kind: 'discard', refs: [{ name: branch, before: head, after: null }] };
+  if (event.type === 'task.discarded' || event.type === 'cleanup.started') {
+    const kind = event.type === 'task.discarded' ? 'discard' : 'cleanup';
+    return { kind, refs: [{ name: branch, before: head, after: null }] };
+  }
   if (event.type === 'restore.completed') {
     // Part of taking a merge back.
     const isPart = reading.afterUnmerge;

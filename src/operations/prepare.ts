@@ -16,9 +16,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
-import { PhasrError, systemCode } from '../base/errors.ts';
+import { systemCode } from '../base/errors.ts';
 import { unpackCarried } from '../git/carry.ts';
 import { checkOutBase, readWorktreeIdentity } from '../git/clean-room.ts';
 import { type Setting, settingValue } from '../git/config.ts';
@@ -37,9 +37,10 @@ import {
 import { branchRef, type Oid, type RefName } from '../base/oid.ts';
 import { taskDirectory } from '../store/paths.ts';
 import { withMutex } from '../store/mutex.ts';
-import { baseRef, taskDirectoryName } from '../task/names.ts';
+import { baseRef } from '../task/names.ts';
 import { keeperOf, type Task } from '../task/task.ts';
 import { type Context, dirsOf, recordFacts, roomOf, userRepository } from './context.ts';
+import { requireOwnNames } from './guard.ts';
 
 /**
  * Makes the worktree and records `worktree.ready`.
@@ -47,6 +48,9 @@ import { type Context, dirsOf, recordFacts, roomOf, userRepository } from './con
  */
 export async function prepareWorktree(context: Context, task: Task): Promise<Task> {
   const dirs = dirsOf(context, task);
+  // Before anything else: a failure further down takes back what is there.
+  requireOwnNames(context, task);
+  const token = uniqueName();
   try {
     await clearPreparation(context, task, dirs);
     await requireBranch(context, task);
@@ -57,7 +61,7 @@ export async function prepareWorktree(context: Context, task: Task): Promise<Tas
     writeTaskDirs(dirs, facts, { branch: task.branch, base: task.base.oid });
     mkdirSync(task.worktreePath, { recursive: true, mode: 0o777 });
     writeFileSync(join(task.worktreePath, '.git'), gitFileText(dirs), { flag: 'wx' });
-    await register(context, task, dirs);
+    await register(context, { ...task, token }, dirs);
     const mayFetch = settingValue(facts.settings, 'extensions.partialclone') !== undefined;
     await checkOutBase(roomOf(context, task), task.base.oid, { mayFetch });
     copyIndex(join(dirs.cleanDir, 'index'), join(dirs.registrationDir, 'index'));
@@ -66,7 +70,7 @@ export async function prepareWorktree(context: Context, task: Task): Promise<Tas
     else await unpackCarried(roomOf(context, task), task.carried, { base: task.base.oid, agentIndex });
     const warnings = await runPostCheckoutHook(context, task, facts);
     const directory = readWorktreeIdentity(task.worktreePath);
-    return recordFacts(context, task.id, () => [{ type: 'worktree.ready', directory, warnings }]);
+    return recordFacts(context, task.id, () => [{ type: 'worktree.ready', directory, token, warnings }]);
   } catch (error) {
     await rollBack(context, task, dirs);
     throw error;
@@ -76,7 +80,6 @@ export async function prepareWorktree(context: Context, task: Task): Promise<Tas
 /** What an earlier attempt at this very preparation left; never anything an agent has worked in. */
 async function clearPreparation(context: Context, task: Task, dirs: TaskDirs): Promise<void> {
   if (task.directory !== null) throw new Error(`task ${task.id} has a worktree already`);
-  requireOwnPath(task);
   if (existsSync(dirs.registrationDir)) {
     await withMutex(context.paths.mutex, context.clock, () =>
       rm(dirs.registrationDir, { recursive: true, force: true }),
@@ -188,6 +191,7 @@ function hasHook(configured: string, worktreePath: string, settings: readonly Se
 
 /** Takes back everything that {@link prepareWorktree} made, the refs of the launch included. */
 async function rollBack(context: Context, task: Task, dirs: TaskDirs): Promise<void> {
+  requireOwnNames(context, task);
   const place = userRepository(context);
   await withMutex(context.paths.mutex, context.clock, async () => {
     rmSync(dirs.registrationDir, { recursive: true, force: true });
@@ -209,27 +213,6 @@ async function rollBack(context: Context, task: Task, dirs: TaskDirs): Promise<v
   if (existsSync(task.worktreePath)) renameSync(task.worktreePath, doomed);
   for (const path of [doomed, dirs.privateDir, dirs.cleanDir]) rmSync(path, { recursive: true, force: true });
   removeIfEmpty(dirname(task.worktreePath));
-}
-
-/**
- * Checks that a path may be removed as a task's worktree: it must have the very form that Phasr gives one.
- * A record that was damaged or edited by hand must never make Phasr remove anything else.
- */
-export function requireOwnPath(task: Pick<Task, 'id' | 'slug' | 'worktreePath'>): void {
-  const { worktreePath } = task;
-  const hasForm =
-    isAbsolute(worktreePath) &&
-    basename(worktreePath) === taskDirectoryName(task.id, task.slug) &&
-    basename(dirname(dirname(worktreePath))) === 'worktrees';
-  if (hasForm) return;
-  throw new PhasrError(
-    'worktree-broken',
-    `task ${task.id} names ${worktreePath}, which is no worktree of Phasr's`,
-    {
-      hint: 'Nothing was removed. The task record is damaged; the branch is safe in git.',
-      details: { worktreePath },
-    },
-  );
 }
 
 /** git keeps no empty `worktrees/` either. */

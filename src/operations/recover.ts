@@ -5,6 +5,7 @@
  */
 
 import { MARKER_NAME } from '../agent/command.ts';
+import { PhasrError } from '../base/errors.ts';
 import { isAlive } from '../process/table.ts';
 import { listSweepable } from '../store/trash.ts';
 import { latestRun, type Task } from '../task/task.ts';
@@ -46,7 +47,7 @@ async function takeUp(context: Context, task: Task): Promise<string | undefined>
     case 'merging':
       return claimed(context, task, async () => (await import('./merge.ts')).finishMerge(context, task));
     case 'cleaning':
-      return claimed(context, task, async () => (await import('./cleanup.ts')).finishCleanup(context, task));
+      return claimed(context, task, () => goOnRemoving(context, task));
     case 'restoring':
       return claimed(context, task, async () => (await import('./restore.ts')).finishRestore(context, task));
     case 'rewinding':
@@ -107,6 +108,17 @@ async function claimed(
     return await work();
   } finally {
     release();
+  }
+}
+
+/** What is not as it was stays, and is named by `phasr doctor`; no other task has to wait for it. */
+async function goOnRemoving(context: Context, task: Task): Promise<string> {
+  const { finishCleanup } = await import('./cleanup.ts');
+  try {
+    return await finishCleanup(context, task);
+  } catch (error) {
+    if (!(error instanceof PhasrError) || error.code !== 'worktree-broken') throw error;
+    return error.message;
   }
 }
 

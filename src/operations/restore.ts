@@ -36,7 +36,8 @@ import {
   taskClaim,
   userRepository,
 } from './context.ts';
-import { register, requireOwnPath } from './prepare.ts';
+import { requireOwnNames } from './guard.ts';
+import { register } from './prepare.ts';
 import { describeFailure } from './run.ts';
 
 export type RestoreOutcome = { readonly kind: 'restored'; readonly task: Task } | Refusal;
@@ -151,7 +152,7 @@ function isLost(context: Context, task: Task): boolean {
 /** Goes on with a restore from wherever it was cut short. Gives what it did, for people. */
 export async function finishRestore(context: Context, task: Task): Promise<string> {
   if (task.phase.kind !== 'restoring') throw new Error(`task ${task.id} is not being restored`);
-  requireOwnPath(task);
+  requireOwnNames(context, task);
   const { source, snapshot: oid } = task.phase;
   try {
     const place = userRepository(context);

@@ -22,6 +22,7 @@ import {
   taskClaim,
   userRepository,
 } from './context.ts';
+import { findRemovalRefusal } from './guard.ts';
 import { findSnapshot } from './history.ts';
 import { tellAgent } from './commit.ts';
 import { snapshotTask } from './snapshot.ts';
@@ -46,7 +47,7 @@ export async function rewindTask(context: Context, id: TaskId, number: number): 
   }
   try {
     const task = requireTask(context, id);
-    const refusal = findRefusal(task, 'rewind');
+    const refusal = findRefusal(task, 'rewind') ?? (await findRemovalRefusal(context, task));
     if (refusal !== undefined) return refusal;
     const to = findSnapshot(task, number);
     if (to === undefined) {

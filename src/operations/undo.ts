@@ -83,6 +83,7 @@ function describeUndo({ kind, intent, rewind }: Operation, task: Task): string {
     case 'unmerge':
       return `merge task ${id} into ${renderVisible(intent?.target ?? '')} again`;
     case 'discard':
+    case 'cleanup':
       return `restore task ${id}`;
     case 'restore':
       return task.merge === null ? `discard task ${id} again` : `remove task ${id} again`;
@@ -115,6 +116,7 @@ async function reverse(context: Context, { kind, intent, rewind }: Operation, ta
         ? cannot(task)
         : mergeTask(context, task.id, { strategy: intent.strategy, into: intent.target });
     case 'discard':
+    case 'cleanup':
       return restoreTask(context, task.id);
     case 'restore':
       return discardTask(context, task.id);

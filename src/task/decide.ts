@@ -32,6 +32,8 @@ export type RefusalReason =
   | 'already-merged'
   | 'already-discarded'
   | 'not-running'
+  | 'in-use'
+  | 'worktree-broken'
   | 'no-worktree'
   | 'nothing-to-merge'
   | 'no-target'

@@ -102,6 +102,21 @@ export type MergeIntent = {
   readonly worktree: { readonly path: string; readonly gitDir: string } | null;
 };
 
+/** Why a worktree was removed without anybody deciding it: all it held is in the target branch, or it held nothing. */
+export type CleanupProof = {
+  readonly sorted: 'landed' | 'landed by squash or rebase' | 'empty';
+  /**
+   * `contained`: the target has the head in its history. `merge adds nothing`: merging the head would give the target's own tree. `same patch`: one
+   * commit of the target makes all its changes; `same patches`: for each of its commits one of the target makes the same.
+   */
+  readonly how: 'contained' | 'merge adds nothing' | 'same patch' | 'same patches' | 'no changes';
+  readonly head: Oid;
+  /** Where it is, and the tip that was looked at; null when it held nothing. */
+  readonly target: { readonly branch: string; readonly oid: Oid } | null;
+  /** The same for people. */
+  readonly words: string;
+};
+
 export type TaskEvent =
   | TaskLaunched
   | { readonly type: 'branch.created' }
@@ -116,6 +131,8 @@ export type TaskEvent =
       readonly type: 'worktree.ready';
       /** Device and inode of the worktree's directory: what replaces it later is not ours. */
       readonly directory: { readonly dev: string; readonly ino: string };
+      /** In its registration, too: what has another one is not this task's. Absent in records of before there were any. */
+      readonly token?: string;
       readonly warnings: readonly string[];
     }
   /** Nothing of the worktree is there, nor branch and base ref; the run has ended before it began. */
@@ -172,6 +189,7 @@ export type TaskEvent =
       readonly containsHead: boolean;
     }
   | { readonly type: 'task.discarded' }
+  | ({ readonly type: 'cleanup.started' } & CleanupProof)
   | { readonly type: 'worktree.removed'; readonly kept: string | null }
   /**
    * The removed files have been looked at: all of them are in `kept`, or they stay on the disk in `held`. `snapshot`: the commit in `kept`, where it is one

@@ -1,7 +1,7 @@
 /** `(task, event) → task`: pure and total. It never refuses, since what was recorded happened. */
 
 import { assertNever } from '../base/errors.ts';
-import type { RecordedEvent, RunRequest, TaskEvent, TaskLaunched } from './event.ts';
+import type { CleanupProof, RecordedEvent, RunRequest, TaskEvent, TaskLaunched } from './event.ts';
 import type { TaskId } from './names.ts';
 import type { Run, Task, TaskPhase } from './task.ts';
 
@@ -27,6 +27,7 @@ function launched(id: TaskId, event: TaskLaunched, { seq, atMs }: RecordedEvent)
     carried: event.carried,
     branchCreated: false,
     directory: null,
+    token: null,
     warnings: [],
     launchedAtMs: atMs,
     sinceMs: atMs,
@@ -61,17 +62,11 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
     case 'run.prepared':
       return enter(changeRun(task, event.run, { marker: event.marker }), { kind: 'preparing' });
     case 'worktree.ready':
-      return { ...task, directory: event.directory, warnings: event.warnings };
+      return { ...task, directory: event.directory, token: event.token ?? null, warnings: event.warnings };
     case 'worktree.failed': {
-      const end = {
-        atMs,
-        outcome: 'failed',
-        exitCode: null,
-        evidence: event.message,
-        leftBehind: 0,
-        report: null,
-      } as const;
-      return enter({ ...changeRun(task, event.run, { end }), branchCreated: false }, { kind: 'idle' });
+      const { run, message: evidence } = event;
+      const end = { atMs, outcome: 'failed', exitCode: null, evidence, leftBehind: 0, report: null } as const;
+      return enter({ ...changeRun(task, run, { end }), branchCreated: false }, { kind: 'idle' });
     }
     case 'run.started':
       return enter(changeRun(task, event.run, { startedAtMs: atMs, process: event.process }), {
@@ -102,6 +97,7 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
     case 'merge.refused':
     case 'merge.completed':
     case 'task.discarded':
+    case 'cleanup.started':
     case 'worktree.removed':
     case 'trash.swept':
       return applyDecision(task, event);
@@ -112,7 +108,14 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
 
 type Decision = Extract<
   TaskEvent,
-  { readonly type: `merge.${string}` | 'task.discarded' | 'worktree.removed' | 'trash.swept' }
+  {
+    readonly type:
+      | `merge.${string}`
+      | 'task.discarded'
+      | 'cleanup.started'
+      | 'worktree.removed'
+      | 'trash.swept';
+  }
 >;
 
 /** A person's decision, and what follows from it. */
@@ -130,6 +133,8 @@ function applyDecision(task: Task, event: Decision): Task {
     }
     case 'task.discarded':
       return enter(task, { kind: 'cleaning', after: 'discarded' });
+    case 'cleanup.started':
+      return cleaning(task, event);
     case 'worktree.removed': {
       const after = task.phase.kind === 'cleaning' ? task.phase.after : 'discarded';
       return enter({ ...task, directory: null, kept: event.kept, swept: null }, { kind: after });
@@ -204,6 +209,13 @@ function applySafetyEvent(task: Task, event: SafetyEvent, atMs: number): Task {
     default:
       return assertNever(event);
   }
+}
+
+/** What was found in a target is merged, whoever has done that. */
+function cleaning(task: Task, { target, how }: CleanupProof): Task {
+  if (target === null) return enter(task, { kind: 'cleaning', after: 'discarded' });
+  const merge = { commit: target.oid, target: target.branch, containsHead: how === 'contained' };
+  return enter({ ...task, merge, trouble: null }, { kind: 'cleaning', after: 'merged' });
 }
 
 function enter(task: Task, phase: TaskPhase): Task {

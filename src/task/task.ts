@@ -81,6 +81,8 @@ export type Task = {
   readonly branchCreated: boolean;
   /** The worktree's directory once it is ready, null before and after. */
   readonly directory: { readonly dev: string; readonly ino: string } | null;
+  /** What its registration must carry; null while there is none, absent in records of before there were any. */
+  readonly token?: string | null;
   readonly warnings: readonly string[];
   readonly launchedAtMs: number;
   /** When the phase was entered. */

@@ -55,12 +55,30 @@ type FileJson = {
   readonly oldPath?: string;
 };
 
+type WorktreeJson = {
+  readonly task: { readonly id: number } | null;
+  readonly path: string;
+  readonly sorted: string;
+  readonly how: string | null;
+  readonly words: string;
+  readonly next: string | null;
+  readonly work: {
+    readonly files: readonly string[];
+    readonly staged: readonly string[];
+    readonly ignored: readonly string[];
+    readonly commits: readonly { readonly subject: string }[];
+    readonly others: readonly string[];
+  };
+  readonly isRemoved: boolean;
+};
+
 /** Where there is none the assertion on it fails, which is what a test is for. */
 type AtLeastOne<T> = readonly [T, ...T[]];
 
 export type Answer = TaskJson & {
   readonly tasks: AtLeastOne<TaskJson>;
   readonly merges: AtLeastOne<{ readonly outcome: string; readonly refusal: RefusalJson }>;
+  readonly worktrees: AtLeastOne<WorktreeJson>;
   readonly files: readonly FileJson[];
   readonly agents: readonly { readonly program: string }[];
   readonly runs: readonly RunJson[];
