@@ -4,10 +4,11 @@
  * Calls are synchronous and short. A second process that writes at the same time waits up to {@link BUSY_TIMEOUT_MS}.
  */
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { PhasrError, systemCode } from '../base/errors.ts';
+import { makeFolder } from './files.ts';
 
 type Value = string | number | bigint | null;
 export type Row = Readonly<Record<string, Value>>;
@@ -55,7 +56,7 @@ export function isBusy(error: unknown): boolean {
 
 /** A connection without any settings; the mutex uses it too. */
 export function connect(path: string): SqliteConnection {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   return new (loadSqlite().DatabaseSync)(path);
 }
 
