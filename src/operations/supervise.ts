@@ -15,6 +15,7 @@ import type { TaskId } from '../task/names.ts';
 import { commitTask } from './commit.ts';
 import { type Context, recordFacts, requireTask, takeClaim, taskClaim } from './context.ts';
 import { startWaiting } from './dispatch.ts';
+import { floorOfWaiting, requireUsableDisks } from './disks.ts';
 import { notify } from './notify.ts';
 import { prepareWorktree } from './prepare.ts';
 import { describeFailure, findStartedRun, followRun, type Following, startRun } from './run.ts';
@@ -82,6 +83,8 @@ async function begin(context: Context, task: Task): Promise<Following | undefine
   if (found !== undefined) return found;
   const paths = runPaths(context.paths, task.id, latestRun(task).run);
   try {
+    // It may have waited for long.
+    requireUsableDisks(context, await floorOfWaiting(context));
     const prepared = task.directory === null ? await prepareWorktree(context, task) : task;
     const now = requireTask(context, prepared.id);
     if (latestRun(now).stop !== null)

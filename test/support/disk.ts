@@ -1,7 +1,16 @@
 /** Disks of a test's own: small ones that can be filled up, and one whose power can be cut. For the superuser of a Linux that may mount. */
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,7 +21,7 @@ function run(file: string, args: readonly string[]): void {
 }
 
 /** A mounted folder that goes away with its test; use it after the world in it is gone. */
-export class MountedDisk implements Disposable {
+class MountedDisk implements Disposable {
   /** What is in the test's own folder besides the mount: images. */
   readonly folder = mkdtempSync(join(tmpdir(), 'disk-'));
   readonly path = join(this.folder, 'mounted');
@@ -21,14 +30,16 @@ export class MountedDisk implements Disposable {
     mkdirSync(this.path);
   }
 
-  /** Writes one file until nothing fits any more, to the last byte. */
-  fill(): void {
-    const file = openSync(join(this.path, 'ballast'), 'a');
+  /** Writes one file until nothing fits any more, to the last byte; then so much becomes free again. */
+  fill(leftBytes = 0): void {
+    const path = join(this.path, 'ballast');
+    const file = openSync(path, 'a');
     try {
       for (const size of [MIB, 4096, 1]) this.#append(file, Buffer.alloc(size, 1));
     } finally {
       closeSync(file);
     }
+    truncateSync(path, Math.max(0, statSync(path).size - leftBytes));
   }
 
   #append(file: number, chunk: Buffer): void {

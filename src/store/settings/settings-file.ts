@@ -12,6 +12,7 @@ import {
   duration,
   line,
   oneOf,
+  size,
   table,
   variables,
   wholeNumber,
@@ -37,6 +38,7 @@ const SETTINGS = table({
   permission: z.optional(oneOf(PERMISSIONS)),
   jobs: z.optional(wholeNumber(1, JOBS_MAX)),
   timeout: z.optional(duration),
+  disk: z.optional(table({ floor: z.optional(size) })),
   limits: z.optional(table({ no_progress: z.optional(duration), retries: z.optional(duration) })),
   notify: z.optional(
     table({
@@ -59,7 +61,7 @@ const SETTINGS = table({
  * Whoever can change the repository can change its settings, an agent too. So it has no say in what Phasr starts by itself on the user's
  * machine, nor in how much of the machine Phasr takes.
  */
-const USER_ONLY: readonly Path[] = [['jobs'], ['notify', 'command'], ['open', 'editor']];
+const USER_ONLY: readonly Path[] = [['jobs'], ['disk', 'floor'], ['notify', 'command'], ['open', 'editor']];
 
 export type SettingsFileSource = {
   readonly origin: SettingsFile['origin'];
@@ -93,6 +95,7 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     permission: said.permission,
     jobs: said.jobs,
     timeoutMs: said.timeout,
+    floorBytes: said.disk?.floor,
     noProgressMs: said.limits?.no_progress,
     retriesMs: said.limits?.retries,
     bell: said.notify?.bell,
