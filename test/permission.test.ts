@@ -28,6 +28,11 @@ test.skipIf(!canUseDisks)(
     world.init();
     world.write('.config/phasr/config.toml', '[disk]\nfloor = "0"\n', world.home);
     await world.task('echo done >file');
+    await waitFor('helpers to end', () => world.processes().length === 0);
+    disk.remount('ro');
+    expect(world.has('.git/phasr/phasr.db-wal')).toBe(false);
+    expect((await world.json(['list'])).tasks).toMatchObject([{ id: 1, state: 'done' }]);
+    disk.remount('rw');
     await world.ok(['run', 'wait', '--detach', '--', 'sleep', '300']);
     await waitFor('it to run', async () => (await world.json(['list'])).tasks?.[1]?.state === 'running');
     for (const pid of world.processes()) process.kill(pid, 'SIGKILL');

@@ -66,6 +66,8 @@ export function createWhole(path: string, content: string | Uint8Array, mode = 0
   }
   try {
     writeFileSync(file, content);
+    fsyncSync(file);
+    flushFolder(dirname(path));
     return true;
   } catch (error) {
     // A full disk: half a file is none.
