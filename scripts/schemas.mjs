@@ -390,6 +390,7 @@ const KINDS = {
       permission: setting(permission),
       jobs: setting(orNull(whole)),
       timeoutMs: setting(orNull(count)),
+      disk: object({ floorBytes: setting(count) }),
       limits: object({ noProgressMs: setting(count), retriesMs: setting(count) }),
       notify: object({ bell: setting(flag), desktop: setting(flag), command: setting(orNull(list(text))) }),
       open: object({ editor: setting(orNull(list(text))) }),

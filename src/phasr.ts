@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from './base/clock.ts';
-import { PhasrError } from './base/errors.ts';
+import { asStorageFailure, PhasrError } from './base/errors.ts';
 import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
 import { agentsOf, findAgents, type FoundAgent } from './operations/agents.ts';
 import type { CleanedWorktree, CleanupRequest } from './operations/cleanup-worktrees.ts';
@@ -121,7 +121,11 @@ export type Phasr = {
 export async function openPhasr(options: OpenOptions): Promise<Phasr> {
   const { context, close } = await openContext(options);
   const phasr = verbsOf(context, close);
-  await phasr.recover();
+  await phasr.recover().catch((error: unknown) => {
+    // Looking is possible where nothing can be written; whoever must write fails by name, and the next command recovers.
+    const failure = asStorageFailure(error);
+    if (!(failure instanceof PhasrError) || failure.code !== 'storage-failed') throw error;
+  });
   return phasr;
 }
 

@@ -147,6 +147,7 @@ test('config shows each value and where it comes from, without the variables of 
     ['permission', 'default', 'edit'],
     ['jobs', 'user', '3'],
     ['timeout', 'user', '2h'],
+    ['disk.floor', 'default', '500 MB'],
     ['limits.no_progress', 'default', '15m'],
     ['limits.retries', 'repository', '1m 30s'],
     ['notify.bell', 'default', 'true'],

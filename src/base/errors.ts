@@ -28,6 +28,7 @@ const KIND_OF_CODE = {
   refused: 'refused',
   'worktree-broken': 'refused',
   'not-in-a-run': 'refused',
+  'disk-full': 'refused',
   'git-missing': 'environment',
   'git-too-old': 'environment',
   'git-failed': 'environment',
@@ -77,4 +78,26 @@ export function assertNever(value: never): never {
 export function systemCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** What a disk refuses: the system's error code, in words, and what the person can do. */
+const STORAGE_FAILURES: ReadonlyMap<string, readonly [string, string]> = new Map([
+  ['ENOSPC', ['the disk is full', 'Free some disk space, then try again.']],
+  ['EDQUOT', ['the disk quota is used up', 'Free some disk space, then try again.']],
+  ['EROFS', ['the file system is read-only', 'Make it writable, then try again.']],
+  ['EACCES', ['permission denied', 'Check the permissions of that file and of its folder.']],
+  ['EPERM', ['permission denied', 'Check the permissions of that file and of its folder.']],
+  ['EIO', ['the disk does not work', 'Check the disk.']],
+]);
+
+/** A failure of the disk as a `storage-failed` that names the path; whatever else was thrown is given back as it is. */
+export function asStorageFailure(error: unknown): unknown {
+  const [what, hint] = STORAGE_FAILURES.get(systemCode(error) ?? '') ?? [];
+  if (what === undefined || hint === undefined || !(error instanceof Error)) return error;
+  const path = 'path' in error && typeof error.path === 'string' ? error.path : null;
+  return new PhasrError('storage-failed', path === null ? what : `${path}: ${what}`, {
+    hint,
+    details: { path, systemCode: systemCode(error) },
+    cause: error,
+  });
 }

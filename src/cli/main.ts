@@ -5,7 +5,7 @@
  * What is imported here at the top is loaded even for `phasr --version`, so it is next to nothing.
  */
 
-import { PhasrError, type ErrorKind } from '../base/errors.ts';
+import { asStorageFailure, PhasrError, type ErrorKind } from '../base/errors.ts';
 import { renderVisible } from '../base/text.ts';
 import type { Output } from './output.ts';
 
@@ -97,7 +97,8 @@ function watchSignals(): Interruption {
   };
 }
 
-function reportError(error: unknown, output: Output, wantsJson: boolean): number {
+function reportError(thrown: unknown, output: Output, wantsJson: boolean): number {
+  const error = asStorageFailure(thrown);
   if (error instanceof PhasrError) {
     const { code, message, hint, details } = error;
     if (wantsJson) output.json('error', { code, message, hint, details });

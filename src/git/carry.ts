@@ -48,7 +48,8 @@ export async function captureUncommitted(worktree: GitPlace, head: Oid): Promise
     const index = await writeTree(place);
     await runGit(place, ['add', '-A', '--sparse', '--', ':/'], {
       timeoutMs: TIMEOUT_MS,
-      settings: ['core.safecrlf=false', 'advice.addEmbeddedRepo=false'],
+      settings: ['core.safecrlf=false', 'advice.addEmbeddedRepo=false', 'core.fsyncMethod=batch'],
+      durable: true,
     });
     const files = await writeTree(place);
     const base = await readTree(worktree, head);
@@ -72,7 +73,7 @@ export async function captureUncommitted(worktree: GitPlace, head: Oid): Promise
 }
 
 async function writeTree(place: GitPlace): Promise<Oid> {
-  return asOid((await runGit(place, ['write-tree'])).stdout.toString('latin1').trim());
+  return asOid((await runGit(place, ['write-tree'], { durable: true })).stdout.toString('latin1').trim());
 }
 
 async function commitTree(

@@ -32,6 +32,7 @@ export async function makeCommit(
     const { stdout } = await runGit({ ...place, variables }, args, {
       stdin: commit.message.replaceAll('\0', ''),
       settings: ['i18n.commitEncoding=UTF-8'],
+      durable: true,
       ...(commit.sign ? { timeoutMs: SIGNING_TIMEOUT_MS } : {}),
     });
     return { kind: 'made', oid: asOid(stdout.toString('latin1').trim()) };

@@ -5,9 +5,10 @@
  * is never parsed for decisions, with one closed exception: messages that mean "a lock was taken, try again".
  */
 
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync, statfsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PhasrError } from '../base/errors.ts';
+import { renderSize } from '../base/size.ts';
 import type { Ended, Program } from '../process/spawn.ts';
 import type { Environment } from '../base/environment.ts';
 import { runPiped, runStreaming, runToEnd } from '../process/spawn.ts';
@@ -70,7 +71,7 @@ export async function runGit(
       return answer;
     const retryable =
       options.retryLocks === true && RETRYABLE.some((message) => message.test(end.stderrTail));
-    if (!retryable || tries >= TRIES_MAX) throw gitFailure(args, end);
+    if (!retryable || tries >= TRIES_MAX) throw gitFailure(place, args, end);
     await delay(25 * 2 ** tries * (0.5 + Math.random()));
   }
 }
@@ -96,8 +97,10 @@ export async function pipeGit(
   const [one, two] = await traced(places[0], args[0], () =>
     traced(places[1], args[1], () => runPiped([first, second], limits, options.stdin)),
   );
-  if (one.exitCode !== 0) throw gitFailure(args[0], one);
-  if (two.exitCode !== 0) throw gitFailure(args[1], two);
+  // Nobody took what it printed: the other one knows why.
+  if (one.signal === 'SIGPIPE' && two.exitCode !== 0) throw gitFailure(places[1], args[1], two);
+  if (one.exitCode !== 0) throw gitFailure(places[0], args[0], one);
+  if (two.exitCode !== 0) throw gitFailure(places[1], args[1], two);
   return two.stdout;
 }
 
@@ -111,7 +114,7 @@ export async function* streamGit(
   try {
     for await (const chunk of stdout) yield chunk;
     const ended = await end;
-    if (ended.exitCode !== 0) throw gitFailure(args, ended);
+    if (ended.exitCode !== 0) throw gitFailure(place, args, ended);
   } finally {
     stop();
   }
@@ -152,7 +155,19 @@ async function callGit(program: Program, options: GitOptions): Promise<Ended> {
   }
 }
 
-function gitFailure(args: readonly string[], end: Ended): PhasrError {
+/** With less than this free, what git could not write is what failed, most likely. */
+const SCARCE_BYTES = 50_000_000;
+
+function hintFor({ cwd }: GitPlace): string {
+  const { bavail, bsize } = statfsSync(existsSync(cwd) ? cwd : '/');
+  const said = 'What git said in full is in the details (--json).';
+  const freeBytes = bavail * bsize;
+  return freeBytes < SCARCE_BYTES
+    ? `Its disk has ${renderSize(freeBytes)} free: free some space, then try again. ${said}`
+    : said;
+}
+
+function gitFailure(place: GitPlace, args: readonly string[], end: Ended): PhasrError {
   const name = `git ${args.find((arg) => !arg.startsWith('-')) ?? ''}`.trim();
   const details = {
     args: args.slice(0, 40),
@@ -173,7 +188,7 @@ function gitFailure(args: readonly string[], end: Ended): PhasrError {
     lines.at(-1) ??
     `exit code ${end.exitCode ?? end.signal}`;
   return new PhasrError('git-failed', `${name} failed: ${why.replace(/^(?:fatal|error): /, '')}`, {
-    hint: 'What git said in full is in the details (--json).',
+    hint: hintFor(place),
     details,
   });
 }

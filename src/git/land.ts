@@ -15,6 +15,7 @@ import { renderPath, splitBytes } from '../base/text.ts';
 import { findUsers } from '../process/table.ts';
 import { compareTrees, type TreeChange } from './clean-room.ts';
 import { findStat } from './files.ts';
+import { flushFollowed } from './flush.ts';
 import { type GitPlace, runGit } from './git.ts';
 import { areAsCommitted, bringFew, type Sighting, sight, sightAgain } from './sighting.ts';
 
@@ -132,6 +133,7 @@ export async function followMove(
       const options = { timeoutMs: FOLLOW_TIMEOUT_MS, retryLocks: true };
       await runGit(worktree, ['read-tree', '-m', '-u', move.from, move.to], options);
     }
+    await flushFollowed(worktree, seen.paths);
     return 'followed';
   } catch (error) {
     // git checks everything before it writes anything.
@@ -170,6 +172,8 @@ export async function finishFollowing(worktree: GitPlace, move: Move): Promise<r
     else kept.push(change.path);
   }
   await writeFollowed(worktree, changes, toWrite);
+  const written = changes.map(({ path }) => path);
+  await flushFollowed(worktree, written);
   return kept.map(renderPath);
 }
 

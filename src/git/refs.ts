@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { asOid, type Oid, parseOid, type RefName } from '../base/oid.ts';
 import { readPlainFile } from './files.ts';
+import { commonDirOf, flushNames } from './flush.ts';
 import { type GitPlace, runGit } from './git.ts';
 
 /** The oids of some refs by their full names; what does not exist is not in the map. One git process. */
@@ -65,7 +66,11 @@ export async function changeRefs(
     retryLocks: true,
     durable: true,
   });
-  if (answer.exitCode === 0) return 'changed';
+  if (answer.exitCode === 0) {
+    const common = commonDirOf(place);
+    await flushNames([join(common, 'packed-refs'), ...changes.map(({ name }) => join(common, name))]);
+    return 'changed';
+  }
   const now = await readRefs(
     place,
     changes.map((change) => change.name),

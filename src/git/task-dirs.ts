@@ -187,6 +187,9 @@ function ownSettings(facts: RepositoryFacts): { key: string; value: string }[] {
     ...(sha256 ? [{ key: 'extensions.objectformat', value: 'sha256' }] : []),
     ...(partialClone === undefined ? [] : [{ key: 'extensions.partialclone', value: partialClone }]),
     { key: 'gc.auto', value: '0' },
+    // Also what an agent commits is there after a power cut. A batch is one flush for all objects of a `git add`.
+    { key: 'core.fsync', value: 'committed,reference' },
+    { key: 'core.fsyncmethod', value: 'batch' },
   ];
 }
 

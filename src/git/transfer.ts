@@ -6,6 +6,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Oid } from '../base/oid.ts';
+import { flushNames } from './flush.ts';
 import { type GitPlace, pipeGit } from './git.ts';
 
 export type Transfer = {
@@ -39,11 +40,12 @@ export async function transferCommits({ from, to, tips, known, scope }: Transfer
   if (scope === 'local') pack.push('--local');
   const index = ['index-pack', '--stdin', '--strict', '--keep=phasr'];
   const printed = await pipeGit([from, to], [pack, index], { stdin: revisions, durable: true });
+  const packs = join(to.commonDir, 'objects', 'pack');
+  await flushNames([join(packs, 'pack')]);
   const name = /^keep\t([0-9a-f]+)$/m.exec(printed.toString('latin1'))?.[1];
   return {
     release: () => {
-      if (name !== undefined)
-        rmSync(join(to.commonDir, 'objects', 'pack', `pack-${name}.keep`), { force: true });
+      if (name !== undefined) rmSync(join(packs, `pack-${name}.keep`), { force: true });
     },
   };
 }

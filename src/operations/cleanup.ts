@@ -8,6 +8,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { branchRef, type Oid } from '../base/oid.ts';
+import { flushNames } from '../git/flush.ts';
 import { changeRefs, type RefChange, readRefAsText } from '../git/refs.ts';
 import { withMutex } from '../store/mutex.ts';
 import { promptPath, worktreeTrashPath } from '../store/paths.ts';
@@ -36,6 +37,7 @@ export async function finishCleanup(context: Context, task: Task): Promise<strin
     if (outcome === 'moved')
       throw new Error(`a ref of task ${task.id} was moved while it was being cleaned up`);
     moveToTrash(context, task, { name, head, presence });
+    await flushMoves(context, task, name);
     removeIfEmpty(dirname(dirs.registrationDir));
     return readRefAsText(place.commonDir, trashRef(task.id)) === undefined ? null : trashRef(task.id);
   });
@@ -67,6 +69,13 @@ function planRefs(
   const trash = readRefAsText(commonDir, trashRef(task.id)) ?? null;
   if (keep && trash === null) changes.push({ name: trashRef(task.id), expected: null, to: head });
   return changes;
+}
+
+/** The worktree may be on another disk than the record of its removal, and must not come back to life when only one of them has it after a power cut. */
+async function flushMoves(context: Context, task: Task, name: string): Promise<void> {
+  const { registrationDir, cleanDir, worktreePath } = dirsOf(context, task);
+  const folders = [registrationDir, cleanDir, worktreePath, worktreeTrashPath(worktreePath, name)];
+  await flushNames([...folders, join(context.paths.trashDir, name, 'clean')]);
 }
 
 type Move = { readonly name: string; readonly head: Oid; readonly presence: 'present' | 'gone' };

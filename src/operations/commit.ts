@@ -10,11 +10,12 @@ import { dirname, join, relative } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
 import { PhasrError } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
-import { renderPath } from '../base/text.ts';
+import { renderCount, renderPath } from '../base/text.ts';
 import { captureTree, findWorktree, isUnchanged, type TreeChange } from '../git/clean-room.ts';
 import { isAncestor, makeCommit, readTree } from '../git/commit.ts';
 import { listFileChanges, sumChanges } from '../git/diff.ts';
 import { findStat, readPlainFile } from '../git/files.ts';
+import { flushDisks } from '../git/flush.ts';
 import type { GitPlace } from '../git/git.ts';
 import { copyIndex } from '../git/index-file.ts';
 import { changeRefs, type RefChange, readRefAsText } from '../git/refs.ts';
@@ -61,6 +62,8 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
     if (captured !== null) tellAgent(dirs, task, head);
     if (task.phase.kind === 'committing')
       await keepQuietly(context, task, { reason: `run ${latestRun(task).run} ended`, head });
+    // What the run has written last is in no file system's journal yet; an empty file found after a power cut would look like work.
+    if (task.phase.kind === 'committing') await flushDisks([task.worktreePath, place.commonDir], context.env);
     if (task.head?.oid !== head || task.phase.kind === 'committing') {
       await recordHead(context, task, { head, tree, committedLeftovers: leftovers, notes });
     }
@@ -286,6 +289,7 @@ async function captureFiles(context: Context, task: Task): Promise<CapturedFiles
     tree,
     notes: [
       ...nestedNotes(changes),
+      ...emptiedNotes(task, changes),
       ...(incomplete === null ? [] : [`some files could not be read: ${incomplete.split('\n')[0] ?? ''}`]),
     ],
   };
@@ -297,6 +301,24 @@ function nestedNotes(changes: readonly TreeChange[]): readonly string[] {
     .map(
       ({ path }) => `${renderPath(path)} is a repository of its own; only the commit it is at is recorded`,
     );
+}
+
+const EMPTY_BLOBS: ReadonlySet<string> = new Set([
+  'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391',
+  '473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813',
+]);
+
+/** After a power cut, what was written in the last half minute is there as empty files; they are not to be taken for somebody's work unseen. */
+function emptiedNotes(task: Task, changes: readonly TreeChange[]): readonly string[] {
+  const { end } = latestRun(task);
+  if (end?.outcome !== 'interrupted' || end.exitCode !== null) return [];
+  const empty = changes.filter(({ newOid }) => EMPTY_BLOBS.has(newOid));
+  if (empty.length === 0) return [];
+  const names = empty.slice(0, 3).map(({ path }) => renderPath(path));
+  const more = empty.length > names.length ? ', …' : '';
+  return [
+    `${renderCount(empty.length, 'file is', 'files are')} empty now (${names.join(', ')}${more}); if the machine went down, they had not reached the disk`,
+  ];
 }
 
 /** Puts the worktree's `.git` file back when somebody has changed it (`git worktree repair` points it at the user's repository). */

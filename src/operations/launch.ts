@@ -36,6 +36,7 @@ import { keeperOf, latestRun, type Task } from '../task/task.ts';
 import { type AgentChoice, isExecutableFile, resolveAgents } from './agent-choice.ts';
 import { type Context, MAIN_WORKTREE_FACT, recordFacts, userRepository } from './context.ts';
 import { startWaiting } from './dispatch.ts';
+import { requireUsableDisks } from './disks.ts';
 import { settingsHere } from './settings.ts';
 
 /** One task to be. */
@@ -85,6 +86,7 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
   requireCount(drafts);
   const settings = await settingsHere(context);
   const agents = resolveAgents(context, drafts, settings);
+  requireUsableDisks(context, settings.disk.floorBytes.value);
   for (const [index, draft] of drafts.entries()) requirePrompt(draft, agents[index]?.programArgs ?? []);
   const [bases, names, , checkedGit] = await Promise.all([
     resolveBases(context, drafts),

@@ -22,6 +22,7 @@ import { systemCode } from '../base/errors.ts';
 import { unpackCarried } from '../git/carry.ts';
 import { checkOutBase, readWorktreeIdentity } from '../git/clean-room.ts';
 import { type Setting, settingValue } from '../git/config.ts';
+import { flushPaths, flushTree } from '../git/flush.ts';
 import { runGit } from '../git/git.ts';
 import { copyIndex } from '../git/index-file.ts';
 import { changeRefs, readRefs } from '../git/refs.ts';
@@ -70,11 +71,24 @@ export async function prepareWorktree(context: Context, task: Task): Promise<Tas
     else await unpackCarried(roomOf(context, task), task.carried, { base: task.base.oid, agentIndex });
     const warnings = await runPostCheckoutHook(context, task, facts);
     const directory = readWorktreeIdentity(task.worktreePath);
+    await flushPreparation(dirs);
     return recordFacts(context, task.id, () => [{ type: 'worktree.ready', directory, token, warnings }]);
   } catch (error) {
     await rollBack(context, task, dirs);
     throw error;
   }
+}
+
+/**
+ * What is recorded as ready is not made again after a power cut, so it must be on the disk: everything but the files checked out, which may be many, and which the base
+ * commit has.
+ */
+async function flushPreparation(dirs: TaskDirs): Promise<void> {
+  for (const directory of [dirs.privateDir, dirs.cleanDir, dirs.registrationDir]) await flushTree(directory);
+  const { worktreePath, registrationDir } = dirs;
+  const worktrees = dirname(worktreePath);
+  const folders = [worktreePath, worktrees, dirname(worktrees), dirname(dirname(registrationDir))];
+  await flushPaths([join(worktreePath, '.git'), ...folders]);
 }
 
 /** What an earlier attempt at this very preparation left; never anything an agent has worked in. */
@@ -123,6 +137,8 @@ export async function register(context: Context, task: Task, dirs: TaskDirs): Pr
   const aside = join(taskDirectory(context.paths, task.id), 'registration');
   rmSync(aside, { recursive: true, force: true });
   writeRegistration(aside, task);
+  // With an empty file in it after a power cut every git command of the user's would fail.
+  await flushTree(aside);
   await withMutex(context.paths.mutex, context.clock, async () => {
     for (let tries = 1; ; tries++) {
       mkdirSync(dirname(dirs.registrationDir), { recursive: true });

@@ -10,6 +10,7 @@ import { PhasrError } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { checkOutBase, readWorktreeIdentity } from '../git/clean-room.ts';
 import { findStat } from '../git/files.ts';
+import { flushDisks } from '../git/flush.ts';
 import { copyIndex } from '../git/index-file.ts';
 import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
 import { readSnapshot, type Snapshot } from '../git/snapshot.ts';
@@ -159,6 +160,7 @@ export async function finishRestore(context: Context, task: Task): Promise<strin
     const snapshot = oid === null ? null : ((await readSnapshot(place, oid)) ?? null);
     if (source === 'disk') moveBack(context, task);
     else await makeAnew(context, task, snapshot);
+    await flushDisks([task.worktreePath, context.repository.commonDir], context.env);
     await setRefs(context, task, snapshot);
     const directory = readWorktreeIdentity(task.worktreePath);
     const kept = snapshot === null ? [] : [takenFrom(task, snapshot)];

@@ -7,6 +7,7 @@ import type { TaskId } from '../task/names.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Context, isRefusal, record } from './context.ts';
 import { startWaiting } from './dispatch.ts';
+import { requireUsableDisks } from './disks.ts';
 import { type Settings, settingsHere } from './settings.ts';
 import { type AgentPart, requireAgent, resolveAgent } from './agent-choice.ts';
 import { enqueueRun, requirePrompt } from './launch.ts';
@@ -30,6 +31,7 @@ export async function resumeTask(
   request: ResumeRequest,
 ): Promise<ResumeOutcome> {
   const settings = await settingsHere(context);
+  requireUsableDisks(context, settings.disk.floorBytes.value);
   const recorded = record(context, id, (task) => {
     const refusal = findRefusal(task, 'resume') ?? missingWorktree(task);
     if (refusal !== undefined) return refusal;

@@ -2,6 +2,7 @@
 
 import { branchRef } from '../base/oid.ts';
 import { isAncestor, readTree } from '../git/commit.ts';
+import { flushDisks } from '../git/flush.ts';
 import { listFileChanges, sumChanges } from '../git/diff.ts';
 import { changeRefs, readRefAsText } from '../git/refs.ts';
 import { forgetUnfinished } from '../git/worktree.ts';
@@ -88,6 +89,8 @@ export async function finishRewind(context: Context, task: Task): Promise<string
     forgetUnfinished(dirs.privateAdminDir);
     tellAgent(dirs, task, to.head);
   }
+  // The snapshot of what was there before is in a ref; what is there now must be whole before the record says so.
+  await flushDisks([task.worktreePath, context.repository.commonDir], context.env);
   await moveBranch(context, task, to);
   const place = objectsOf(context, task);
   const tree = await readTree(place, to.head);

@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MARKER_NAME, commandWithPrompt, taskVariables } from '../agent/command.ts';
-import { PhasrError } from '../base/errors.ts';
+import { asStorageFailure, PhasrError } from '../base/errors.ts';
 import { agentGitEnvironment } from '../git/environment.ts';
 import type { ProcessIdentity } from '../base/identity.ts';
 import { readExitStatus, startAgent } from '../process/recorder.ts';
@@ -168,7 +168,8 @@ async function endRun(
 }
 
 /** Why an agent could not be started, for the task's record. */
-export function describeFailure(error: unknown): string {
+export function describeFailure(thrown: unknown): string {
+  const error = asStorageFailure(thrown);
   if (error instanceof PhasrError) return error.message;
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

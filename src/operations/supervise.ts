@@ -15,6 +15,7 @@ import type { TaskId } from '../task/names.ts';
 import { commitTask } from './commit.ts';
 import { type Context, recordFacts, requireTask, takeClaim, taskClaim } from './context.ts';
 import { startWaiting } from './dispatch.ts';
+import { floorOfWaiting, requireUsableDisks } from './disks.ts';
 import { notify } from './notify.ts';
 import { prepareWorktree } from './prepare.ts';
 import { keepQuietly } from './snapshot.ts';
@@ -83,6 +84,8 @@ async function begin(context: Context, task: Task): Promise<Following | undefine
   if (found !== undefined) return found;
   const paths = runPaths(context.paths, task.id, latestRun(task).run);
   try {
+    // It may have waited for long.
+    requireUsableDisks(context, await floorOfWaiting(context));
     if (task.directory !== null) {
       const reason = `before run ${latestRun(task).run}`;
       await keepQuietly(context, task, { reason, head: headOf(task) });

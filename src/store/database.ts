@@ -4,10 +4,13 @@
  * Calls are synchronous and short. A second process that writes at the same time waits up to {@link BUSY_TIMEOUT_MS}.
  */
 
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { PhasrError, systemCode } from '../base/errors.ts';
+import { inspectDisk } from './disk.ts';
+import { makeFolder } from './files.ts';
 
 type Value = string | number | bigint | null;
 export type Row = Readonly<Record<string, Value>>;
@@ -55,7 +58,7 @@ export function isBusy(error: unknown): boolean {
 
 /** A connection without any settings; the mutex uses it too. */
 export function connect(path: string): SqliteConnection {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   return new (loadSqlite().DatabaseSync)(path);
 }
 
@@ -138,6 +141,26 @@ export function peekDatabase<T>(
   });
 }
 
+/**
+ * A database that cannot be opened, because its disk is full or nothing may be written there, as it is at this moment: for one look. Undefined where that would
+ * not be the whole of it, or is not possible.
+ */
+export function glimpseDatabase(path: string, schema: readonly string[]): Database | undefined {
+  // What a killed process has left in the log would be missing.
+  if (existsSync(`${path}-wal`)) return undefined;
+  const unchanging = pathToFileURL(path);
+  unchanging.searchParams.set('immutable', '1');
+  try {
+    const connection = new (loadSqlite().DatabaseSync)(unchanging.href, { readOnly: true });
+    const database = wrap(path, connection);
+    if (versionOf(database) === schema.length) return database;
+    connection.close();
+  } catch {
+    // Safe to ignore: why it could not be opened in the first place says more.
+  }
+  return undefined;
+}
+
 function versionOf(database: Database): number {
   return Number(database.get('PRAGMA user_version')?.['user_version'] ?? 0);
 }
@@ -192,12 +215,20 @@ function wrap(path: string, connection: SqliteConnection): Database {
           connection.exec('COMMIT');
           return result;
         } catch (error) {
-          connection.exec('ROLLBACK');
+          rollBack(connection);
           throw error;
         }
       }),
     close: () => connection.close(),
   };
+}
+
+function rollBack(connection: SqliteConnection): void {
+  try {
+    connection.exec('ROLLBACK');
+  } catch {
+    // Safe to ignore: on a full disk SQLite has done so itself, and why is in the error that is about to be thrown.
+  }
 }
 
 const HINTS: ReadonlyMap<number | string, string> = new Map<number | string, string>([
@@ -213,6 +244,13 @@ const HINTS: ReadonlyMap<number | string, string> = new Map<number | string, str
   ['ENOSPC', 'Free some disk space, then try again.'],
 ]);
 
+/** Less than this, and SQLite cannot even make the small files that it needs to open a database; it calls that an I/O error. */
+const NEEDED_BYTES = 1024 * 1024;
+
+function isFull(path: string, code: number | undefined): boolean {
+  return code === SQLITE.IOERR && inspectDisk(dirname(path)).freeBytes < NEEDED_BYTES;
+}
+
 /** Turns SQLite's failures into Phasr's; bugs (wrong SQL, wrong values) pass through. */
 function translated<T>(path: string, work: () => T): T {
   try {
@@ -227,7 +265,7 @@ function translated<T>(path: string, work: () => T): T {
         cause: error,
       });
     }
-    const hint = HINTS.get(code ?? systemCode(error) ?? '');
+    const hint = isFull(path, code) ? HINTS.get(SQLITE.FULL) : HINTS.get(code ?? systemCode(error) ?? '');
     if (hint === undefined || !(error instanceof Error)) throw error;
     throw new PhasrError('storage-failed', `${path}: ${error.message}`, {
       hint,

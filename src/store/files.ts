@@ -17,9 +17,9 @@ import { dirname } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
 import { systemCode } from '../base/errors.ts';
 
-/** Replaces a file by a rename, after its bytes are on the disk; makes its folders (mode 0700) when they are missing. */
+/** Replaces a file by a rename, after its bytes are on the disk, and flushes the rename; makes its folders (mode 0700) when they are missing. */
 export function writeWhole(path: string, content: string | Uint8Array, mode = 0o600): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   const partial = `${path}.${uniqueName()}.new`;
   const file = openSync(partial, 'wx', mode);
   try {
@@ -34,6 +34,24 @@ export function writeWhole(path: string, content: string | Uint8Array, mode = 0o
     rmSync(partial, { force: true });
     throw error;
   }
+  flushFolder(dirname(path));
+}
+
+/** Flushes the names in a folder: a file's contents on the disk are not yet its name there. */
+function flushFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+/** Makes a folder of ours (mode 0700) with those above it that are missing; each is on the disk when this returns. */
+export function makeFolder(path: string): void {
+  const first = mkdirSync(path, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let made = path; made !== dirname(first); made = dirname(made)) flushFolder(dirname(made));
 }
 
 /** Writes a small file, unless there is something of that name: then nothing changes and the answer is false. */
@@ -48,6 +66,8 @@ export function createWhole(path: string, content: string | Uint8Array, mode = 0
   }
   try {
     writeFileSync(file, content);
+    fsyncSync(file);
+    flushFolder(dirname(path));
     return true;
   } catch (error) {
     // A full disk: half a file is none.

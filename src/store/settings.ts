@@ -30,6 +30,7 @@ export type Settings = {
   readonly permission: Setting<PermissionName>;
   readonly jobs: Setting<number | null>;
   readonly timeoutMs: Setting<number | null>;
+  readonly disk: { readonly floorBytes: Setting<number> };
   readonly limits: { readonly noProgressMs: Setting<number>; readonly retriesMs: Setting<number> };
   readonly notify: {
     readonly bell: Setting<boolean>;
@@ -58,6 +59,9 @@ export type SettingsPlaces = {
   /** To write `~` for it. */
   readonly home: string;
 };
+
+/** What a database, a commit and a small checkout need; a full disk also stops every other program. */
+export const DISK_FLOOR_BYTES = 500_000_000;
 
 const MINUTE_MS = 60_000;
 const FILE_BYTES_MAX = 256 * 1024;
@@ -143,6 +147,7 @@ function resolveSettings(layers: readonly Layer[]): Settings {
     permission: pick<PermissionName>(({ permission }) => permission, 'edit'),
     jobs: pick<number | null>(({ jobs }) => jobs, null),
     timeoutMs: pick<number | null>(({ timeoutMs }) => timeoutMs, null),
+    disk: { floorBytes: pick(({ floorBytes }) => floorBytes, DISK_FLOOR_BYTES) },
     limits: {
       noProgressMs: pick(({ noProgressMs }) => noProgressMs, 15 * MINUTE_MS),
       retriesMs: pick(({ retriesMs }) => retriesMs, 5 * MINUTE_MS),

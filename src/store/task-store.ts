@@ -11,7 +11,7 @@ import { evolve, foldTask } from '../task/evolve.ts';
 import type { RecordedEvent, TaskEvent } from '../task/event.ts';
 import { asTaskId, type TaskId } from '../task/names.ts';
 import { isActive, isOpen, type Task } from '../task/task.ts';
-import { type Database, openDatabase, peekDatabase, type Row } from './database.ts';
+import { type Database, glimpseDatabase, openDatabase, peekDatabase, type Row } from './database.ts';
 
 const SCHEMA = [
   `CREATE TABLE events (
@@ -76,7 +76,21 @@ export type TaskStore = {
 export function openTaskStore(path: string): TaskStore {
   let opened: Database | undefined;
   const open = (): Database => (opened ??= openDatabase(path, SCHEMA));
-  const existing = (): Database | undefined => opened ?? (existsSync(path) ? open() : undefined);
+  let glimpsed: Database | undefined;
+  const glimpse = (): Database | undefined => {
+    glimpsed?.close();
+    return (glimpsed = glimpseDatabase(path, SCHEMA));
+  };
+  const existing = (): Database | undefined => {
+    if (opened !== undefined || !existsSync(path)) return opened;
+    try {
+      return open();
+    } catch (error) {
+      const seen = error instanceof PhasrError && error.code === 'storage-failed' ? glimpse() : undefined;
+      if (seen === undefined) throw error;
+      return seen;
+    }
+  };
   return {
     find: (id) => parseRow(existing()?.get('SELECT id, state FROM tasks WHERE id = ?', id)),
     list: (which) => (existing()?.all(LISTS[which]) ?? []).flatMap((row) => parseRow(row) ?? []),
@@ -95,7 +109,10 @@ export function openTaskStore(path: string): TaskStore {
     readFact: (key) => readText(existing()?.get('SELECT value AS text FROM facts WHERE key = ?', key)),
     writeFact: (key, value) =>
       void open().run('INSERT OR REPLACE INTO facts (key, value) VALUES (?, ?)', key, value),
-    close: () => opened?.close(),
+    close: () => {
+      glimpsed?.close();
+      opened?.close();
+    },
   };
 }
 

@@ -15,6 +15,7 @@ import {
   closeSync,
   constants,
   fstatSync,
+  fsyncSync,
   ftruncateSync,
   openSync,
   readSync,
@@ -107,6 +108,8 @@ function copyRange(
       for (let written = 0; written < read;) written += writeSync(to, buffer, written, read - written);
       at += read;
     }
+    // The only copy, as soon as the live file is emptied.
+    fsyncSync(to);
   } finally {
     closeSync(to);
   }

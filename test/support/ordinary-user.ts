@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { INSTALLED } from './agent-programs.ts';
 import type { Answer, TaskJson } from './answer.ts';
-import type { World } from './world.ts';
+import type { Ran, RunOptions, World } from './world.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const NOBODY = 65_534;
@@ -29,10 +29,8 @@ export function makeNobodys(
   env: Record<string, string>,
 ): (args: readonly string[]) => Promise<TaskJson> {
   const programs = join(world.root, 'programs');
-  sharePrograms(programs);
-  chownSync(world.root, NOBODY, NOBODY);
-  spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, world.home, world.repo]);
-  const phasr = [process.execPath, join(programs, 'phasr/dist/cli.cjs')];
+  shareAgents(programs);
+  const phasr = giveToNobody(world, programs);
   const PATH = `${join(programs, 'agents/node_modules/.bin')}:${env['PATH']}`;
   return async (args) => {
     const words = [...BECOME_NOBODY, ...phasr, ...args, '--json'];
@@ -43,13 +41,37 @@ export function makeNobodys(
   };
 }
 
+/** Whether this process is the superuser's and can start programs as an ordinary user. */
+export function canBecomeNobody(): boolean {
+  return (
+    process.getuid?.() === 0 && spawnSync('setpriv', [...BECOME_NOBODY, 'true'], { cwd: '/' }).status === 0
+  );
+}
+
+/** Makes the world an ordinary user's. Gives what runs `phasr` as him, to its end. */
+export function asNobody(world: World): (args: readonly string[], options?: RunOptions) => Promise<Ran> {
+  const phasr = giveToNobody(world, join(world.root, 'programs'));
+  return (args, options) => world.program('setpriv', [...BECOME_NOBODY, ...phasr, ...args], options);
+}
+
+function giveToNobody(world: World, programs: string): readonly string[] {
+  sharePhasr(programs);
+  chownSync(world.root, NOBODY, NOBODY);
+  spawnSync('chown', ['-R', `${NOBODY}:${NOBODY}`, world.home, world.repo]);
+  return [process.execPath, join(programs, 'phasr/dist/cli.cjs')];
+}
+
 /** Copies, for the originals may be in a folder that is closed to others. */
-function sharePrograms(programs: string): void {
-  mkdirSync(programs);
+function sharePhasr(programs: string): void {
+  mkdirSync(programs, { recursive: true });
   cpSync(join(ROOT, 'dist'), join(programs, 'phasr/dist'), { recursive: true });
   for (const name of ['@photostructure/sqlite', 'node-gyp-build']) {
     cpSync(join(ROOT, 'node_modules', name), join(programs, 'phasr/node_modules', name), { recursive: true });
   }
+}
+
+function shareAgents(programs: string): void {
+  mkdirSync(programs);
   // The agents are large: links where the file system allows it.
   const agents = dirname(dirname(INSTALLED));
   const linked = spawnSync('cp', ['-al', agents, join(programs, 'agents')]);

@@ -1,5 +1,6 @@
 /** `phasr config`. */
 
+import { renderSize } from '../../base/size.ts';
 import { renderDuration } from '../../base/text.ts';
 import type { Setting, Settings } from '../../operations/settings.ts';
 import { readSettings } from '../../phasr.ts';
@@ -29,7 +30,7 @@ export const config: Handler = async (invocation) => {
 };
 
 function settingRows(settings: Settings): readonly (readonly string[])[] {
-  const { limits, notify, open } = settings;
+  const { disk, limits, notify, open } = settings;
   const row = <Value>(
     key: string,
     { value, origin }: Setting<Value>,
@@ -41,6 +42,7 @@ function settingRows(settings: Settings): readonly (readonly string[])[] {
     row('permission', settings.permission, String),
     row('jobs', settings.jobs, String),
     row('timeout', settings.timeoutMs, renderDuration),
+    row('disk.floor', disk.floorBytes, renderSize),
     row('limits.no_progress', limits.noProgressMs, renderDuration),
     row('limits.retries', limits.retriesMs, renderDuration),
     row('notify.bell', notify.bell, String),

@@ -56,6 +56,7 @@ test('without files everything is the default', async () => {
     trashDays: { value: 30, origin: 'default' },
     jobs: { value: null, origin: 'default' },
     timeoutMs: { value: null, origin: 'default' },
+    disk: { floorBytes: { value: 500_000_000, origin: 'default' } },
     limits: {
       noProgressMs: { value: 900_000, origin: 'default' },
       retriesMs: { value: 300_000, origin: 'default' },
@@ -165,6 +166,14 @@ test('each mistake is named with its line, its column and what was probably mean
     ],
     ['timeout = "0s"', [`1:11 timeout takes a duration such as "90s", "30m" or "2h", not "0s" | ${nothing}`]],
     ['timeout = 90', [`1:11 timeout takes a duration such as "90s", "30m" or "2h", not 90 | ${nothing}`]],
+    [
+      'disk.floor = 500',
+      [`1:14 disk.floor takes an amount such as "500MB" or "2GB"; "0" is none, not 500 | ${nothing}`],
+    ],
+    [
+      'disk.floor = "5 GB"',
+      [`1:14 disk.floor takes an amount such as "500MB" or "2GB"; "0" is none, not "5 GB" | ${nothing}`],
+    ],
     ['jobs = 0', [`1:8 jobs takes a whole number from 1 to 1000, not 0 | ${nothing}`]],
     ['jobs = 1.5', [`1:8 jobs takes a whole number from 1 to 1000, not 1.5 | ${nothing}`]],
     ['jobs = "4"', [`1:8 jobs takes a whole number from 1 to 1000, not "4" | ${nothing}`]],
@@ -318,6 +327,7 @@ test('the template is valid as it is, and with every comment made a line it show
     const defaults = await read({});
     for (const readOne of [
       ({ permission }: Settings) => permission,
+      ...(origin === 'user' ? [({ disk }: Settings) => disk.floorBytes] : []),
       ({ limits }: Settings) => limits.noProgressMs,
       ({ limits }: Settings) => limits.retriesMs,
       ({ notify }: Settings) => notify.bell,

@@ -12,6 +12,7 @@ import {
   duration,
   line,
   oneOf,
+  size,
   table,
   variables,
   wholeNumber,
@@ -40,6 +41,7 @@ const SETTINGS = table({
   permission: z.optional(oneOf(PERMISSIONS)),
   jobs: z.optional(wholeNumber(1, JOBS_MAX)),
   timeout: z.optional(duration),
+  disk: z.optional(table({ floor: z.optional(size) })),
   limits: z.optional(table({ no_progress: z.optional(duration), retries: z.optional(duration) })),
   notify: z.optional(
     table({
@@ -66,6 +68,7 @@ const SETTINGS = table({
  */
 const USER_ONLY: readonly Path[] = [
   ['jobs'],
+  ['disk', 'floor'],
   ['notify', 'command'],
   ['open', 'editor'],
   ['trash', 'days'],
@@ -104,6 +107,7 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     permission: said.permission,
     jobs: said.jobs,
     timeoutMs: said.timeout,
+    floorBytes: said.disk?.floor,
     noProgressMs: said.limits?.no_progress,
     retriesMs: said.limits?.retries,
     bell: said.notify?.bell,

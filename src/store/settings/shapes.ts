@@ -4,12 +4,20 @@
 
 import * as z from 'zod/mini';
 import { DURATION, parseDuration } from '../../base/duration.ts';
+import { parseSize, SIZE } from '../../base/size.ts';
 
 const takesDuration = 'takes a duration such as "90s", "30m" or "2h"';
 /** Out: milliseconds. */
 export const duration = z.pipe(
   z.string(takesDuration).check(z.regex(DURATION, takesDuration)),
   z.transform((text) => parseDuration(text) ?? Number.NaN),
+);
+
+const takesSize = 'takes an amount such as "500MB" or "2GB"; "0" is none';
+/** Out: bytes. */
+export const size = z.pipe(
+  z.string(takesSize).check(z.regex(SIZE, takesSize)),
+  z.transform((text) => parseSize(text) ?? Number.NaN),
 );
 
 const takesLine = 'takes one line of text';

@@ -32,6 +32,10 @@ export function renderSettingsTemplate({ origin, agent }: TemplateRequest): stri
           '# How many tasks may run at once, in all your terminals. By default as many as the memory allows, up to five.',
           '# jobs = 4',
           '',
+          '[disk]',
+          '# Start nothing when less than this is free.',
+          '# floor = "500MB"',
+          '',
         ]
       : []),
     '[limits]',

@@ -31,6 +31,7 @@ export type SettingsValues = {
   readonly permission: PermissionName | undefined;
   readonly jobs: number | undefined;
   readonly timeoutMs: number | undefined;
+  readonly floorBytes: number | undefined;
   readonly noProgressMs: number | undefined;
   readonly retriesMs: number | undefined;
   readonly bell: boolean | undefined;
