@@ -76,15 +76,18 @@ async function moveTargetBack(
   const user = userRepository(context);
   const place = worktree === null ? user : worktreePlace(worktree, context.env);
   const change: RefChange = { name: branchRef(target), expected: candidate, to: expected };
-  // The head may have been in the target alone.
-  const trash = readRefAsText(user.commonDir, trashRef(task.id));
-  const keep: readonly RefChange[] =
-    trash === undefined ? [{ name: trashRef(task.id), expected: null, to: intent.head }] : [];
   const giveUp = (refusal: Refusal): Refusal => {
     recordFacts(context, task.id, () => [{ type: 'unmerge.refused', reason: refusal.message }]);
     return refusal;
   };
-  if ((await changeRefs(place, [change, ...keep], `take back the merge of task ${task.id}`)) === 'moved') {
+  // The head may have been in the target alone. A sweeper that makes the trash ref in this very moment is the only reason for another try.
+  const hasMoved = async (): Promise<boolean> => {
+    const isKept = readRefAsText(user.commonDir, trashRef(task.id)) !== undefined;
+    const keep: RefChange = { name: trashRef(task.id), expected: null, to: intent.head };
+    const changes = isKept ? [change] : [change, keep];
+    return (await changeRefs(place, changes, `take back the merge of task ${task.id}`)) === 'moved';
+  };
+  if ((await hasMoved()) && (await hasMoved())) {
     return giveUp(
       refuse('target-moved', `${target} was moved by somebody else`, { hint: 'Try again: phasr undo' }),
     );
