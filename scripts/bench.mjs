@@ -15,7 +15,15 @@ import { measureMemory, memoryNames } from '../bench/memory.mjs';
 import { measureMerge, mergeName } from '../bench/merge.mjs';
 import { judge, renderTable, renderVerdict } from '../bench/report.mjs';
 import { copyReal, makeSynthetic, realLabel, syntheticLabel } from '../bench/repositories.mjs';
-import { LIST, measureList, measureVersion, VERSION } from '../bench/start-up.mjs';
+import {
+  launchMany,
+  LIST,
+  measureList,
+  measureRecover,
+  measureVersion,
+  RECOVER,
+  VERSION,
+} from '../bench/start-up.mjs';
 import { launchTask } from '../bench/tasks.mjs';
 import { World } from '../bench/world.mjs';
 
@@ -130,7 +138,12 @@ function conclude(results, counts) {
  */
 async function measureAll(bench, plans) {
   if (bench.wants(VERSION)) await measureVersion(bench);
-  if (bench.wants(LIST)) await measureList(bench, await makeSynthetic(world, SMALL_FILES));
+  if (bench.wants(LIST) || bench.wants(RECOVER)) {
+    const fixture = await makeSynthetic(world, SMALL_FILES);
+    await launchMany(bench, fixture);
+    if (bench.wants(LIST)) await measureList(bench, fixture);
+    if (bench.wants(RECOVER)) await measureRecover(bench, fixture, await makeSynthetic(world, SMALL_FILES));
+  }
   if (Object.values(memoryNames).some(bench.wants))
     await measureMemory(bench, await makeSynthetic(world, SMALL_FILES));
   /** @type {Planned[]} */

@@ -162,6 +162,11 @@ const FACTS = {
   },
   'run.prepared': { run: whole, marker: text },
   'worktree.ready': { directory: object({ dev: text, ino: text }), warnings: list(text) },
+  'worktree.repaired': {
+    worktreePath: text,
+    launchGitDir: text,
+    directory: orNull(object({ dev: text, ino: text })),
+  },
   'worktree.failed': { run: whole, message: text },
   'run.started': { run: whole, process: object({ pid: whole, startedAt: text }) },
   'agent.session': { run: whole, session: text },
@@ -430,6 +435,15 @@ const KINDS = {
     fields: {
       findings: list(
         object({ check: text, status: oneOf('ok', 'note', 'problem'), message: text, hint: orNull(text) }),
+      ),
+      repairs: list(
+        object({
+          check: text,
+          outcome: oneOf('done', 'planned', 'left'),
+          message: text,
+          hint: orNull(text),
+          aside: orNull(text),
+        }),
       ),
     },
   },

@@ -8,6 +8,7 @@ export {
   listAgents,
   openPhasr,
   readSettings,
+  repair,
 } from './phasr.ts';
 export { PhasrError, type ErrorCode, type ErrorKind } from './base/errors.ts';
 export type { Oid } from './base/oid.ts';
@@ -28,6 +29,7 @@ export type { RewindOutcome } from './operations/rewind.ts';
 export type { EmptyOutcome, TrashItem } from './operations/trash.ts';
 export type { UndoOutcome, UndoRequest } from './operations/undo.ts';
 export type { Finding } from './operations/doctor/examine.ts';
+export type { Repair } from './operations/doctor/repair-kinds.ts';
 export type { Entered, ForegroundEnd } from './operations/enter.ts';
 export type { TaskView } from './operations/inspect.ts';
 export type { TaskDetails } from './operations/show.ts';

@@ -11,6 +11,7 @@ import { agentsOf, findAgents, type FoundAgent } from './operations/agents.ts';
 import type { CleanedWorktree, CleanupRequest } from './operations/cleanup-worktrees.ts';
 import type { Context } from './operations/context.ts';
 import type { Finding } from './operations/doctor/examine.ts';
+import type { Repair } from './operations/doctor/repair-kinds.ts';
 import type { Entered } from './operations/enter.ts';
 import { requireTask } from './operations/context.ts';
 import type { DiffOptions, TaskDiff } from './operations/diff.ts';
@@ -186,6 +187,19 @@ export async function examine({
 }: OpenOptions): Promise<readonly Finding[]> {
   const { examine: examineBoth } = await import('./operations/doctor/examine.ts');
   return examineBoth(directory, env);
+}
+
+/**
+ * Repairs what can be repaired in the repository that `directory` is in, or says with `isDryRun` what would be done. What is in the way is put aside,
+ * never deleted. Throws `not-a-repository` and the like.
+ */
+export async function repair(
+  { directory, env = definedVariables(process.env) }: OpenOptions,
+  { isDryRun }: { readonly isDryRun: boolean },
+): Promise<readonly Repair[]> {
+  const { context, close } = await openContext({ directory, env });
+  const { repairAll } = await import('./operations/doctor/repair.ts');
+  return repairAll(context, isDryRun).finally(close);
 }
 
 /** The body of a supervisor process: carries a task's run to its end. */

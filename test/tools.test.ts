@@ -447,7 +447,7 @@ test('doctor finds no problem where there is none, in a repository and outside, 
     'tasks',
     'identity',
     'hooks',
-    'index lock',
+    'locks',
     'remains',
   ]);
   for (const finding of findings)
@@ -464,7 +464,7 @@ test('doctor finds no problem where there is none, in a repository and outside, 
   expect(outside.findings.at(-1)).toEqual({
     check: 'repository',
     status: 'note',
-    message: 'not in a git repository; skipped: repository, tasks, identity, hooks, index lock, remains',
+    message: 'not in a git repository; skipped: repository, tasks, identity, hooks, locks, remains',
     hint: 'cd path/to/repository',
   });
   expect(listFiles(world.root)).toEqual(before);
@@ -542,13 +542,13 @@ test('doctor tells a lock that a dead git has left from one that is held', async
   world.init();
   const lock = join(world.repo, '.git/index.lock');
   writeFileSync(lock, '');
-  expect(await found(world, 'index lock')).toBe(
-    `problem: ${lock} was left by a git command that has died → rm ${lock}`,
+  expect(await found(world, 'locks')).toBe(
+    `problem: ${lock} was left by a git command that has died → phasr doctor --fix`,
   );
   expect((await examined(world)).code).toBe(1);
   const holder = spawn('sh', ['-c', `exec 9> '${lock}'; echo held; exec sleep 600`], { env: world.env });
   await new Promise((resolve) => holder.stdout.once('data', resolve));
-  expect(await found(world, 'index lock')).toBe(`note: a git command is at work: ${lock}`);
+  expect(await found(world, 'locks')).toBe(`note: a git command is at work: ${lock}`);
 });
 
 test('doctor lists what dead processes and deleted records have left, and tells nobody to remove what he has not seen', async () => {
@@ -572,9 +572,11 @@ test('doctor lists what dead processes and deleted records have left, and tells 
     expect.stringMatching(
       /^note: 3 worktree folders that no task knows: .*\/1-do-it\.moved, .*\/7-stray, .*\/\.trash\/8\.9 → ls -A .*\(then rm -r what you do not need\)$/,
     ),
-    `note: 1 worktree registration of no open task: ${world.repo}/.git/worktrees/phasr-7 → rm -r ${world.repo}/.git/worktrees/phasr-7`,
+    `note: 1 worktree registration of no open task: ${world.repo}/.git/worktrees/phasr-7 → phasr doctor --fix   (puts them aside)`,
     expect.stringMatching(/^note: 1 task folder without a record: .*\/tasks\/9 → ls -A /),
-    expect.stringMatching(/^note: the worktree of task 1 is not where Phasr made it: .* → phasr show 1 /),
+    expect.stringMatching(
+      /^note: the worktree of task 1 is not where Phasr made it: .* → phasr doctor --fix /,
+    ),
     expect.stringMatching(/^note: 1 removed worktree not yet emptied: .*5\.6 → phasr list /),
     expect.stringMatching(
       /^note: 1 removed worktree kept on the disk, .*5\.7 \(a repository inside it\) → phasr list --all /,

@@ -81,18 +81,26 @@ export const TOOL_COMMANDS: readonly CommandDeclaration[] = [
     summary: 'check this machine and this repository, and say what to do',
     details: [
       'Looks at git, Node, SQLite, agents and their versions, room on the disk, the sandbox, your git identity, hooks, stale locks, and at what dead',
-      'processes have left. It repairs nothing and writes nothing. Outside a repository what needs one is skipped.',
+      'processes have left. Outside a repository what needs one is skipped. Without --fix it repairs nothing and writes nothing.',
+      '',
+      '--fix repairs what can be: locks of dead git commands, a damaged or lost database (its tasks come back from git), worktrees that were moved or',
+      'deleted, a moved repository or PHASR_HOME, missing branches and registrations, what dead processes have left half done. Run it in the new place',
+      'after a move. What is in the way is put aside and named, never deleted; worktrees that may be on a disk that is not mounted are left alone.',
       '',
       'Exit code 0 when there is no problem, else 1. On systems other than Linux some of it is not verified.',
     ].join('\n'),
     options: [
+      { flags: '--fix', description: 'repair what can be repaired, then look' },
+      { flags: '--dry-run', description: 'with --fix: say what would be repaired, and change nothing' },
       {
         flags: '--json',
-        description: 'print the checks as JSON: check, status (ok, note, problem), message, hint',
+        description: 'print repairs and checks as JSON: check, status (ok, note, problem), message, hint',
       },
     ],
     examples: [
       ['phasr doctor', 'is everything ready?'],
+      ['phasr doctor --fix --dry-run', 'what would be repaired?'],
+      ['phasr doctor --fix', 'after a crash, a move, or a hand in the wrong place'],
       ['phasr doctor --json | jq -r \'.findings[] | select(.status == "problem").hint\'', 'in a script'],
     ],
     load: async () => (await import('./commands/doctor.ts')).doctor,

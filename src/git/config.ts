@@ -85,6 +85,7 @@ const VALUE_ESCAPES: Readonly<Record<string, string>> = {
   '\b': '\\b',
 };
 
-function escapeValue(value: string): string {
+/** A value as it stands between the quotes of a settings file. */
+export function escapeValue(value: string): string {
   return value.replaceAll(/[\\"\n\t\b]/g, (character) => VALUE_ESCAPES[character] ?? character);
 }

@@ -105,7 +105,8 @@ function isPrivate(commonDir: string): TaskWorktree | undefined {
     /^\d+$/.test(basename(taskDir)) &&
     basename(dirname(taskDir)) === 'tasks' &&
     basename(phasrDir) === 'phasr' &&
-    existsSync(join(phasrDir, 'phasr.db'));
+    // Not the database: it may be lost, and the task is one all the same.
+    existsSync(join(taskDir, 'clean'));
   return matches ? { commonDir: dirname(phasrDir), taskId: Number(basename(taskDir)) } : undefined;
 }
 

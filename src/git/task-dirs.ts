@@ -124,14 +124,19 @@ export function writeTaskDirs(
   write(dirs.privateDir, 'packed-refs', facts.packedRefs);
   for (const [name, target] of facts.symbolicRefs) write(dirs.privateDir, name, `ref: ${target}\n`);
   write(dirs.privateDir, `refs/heads/${task.branch}`, `${task.base}\n`);
-  write(dirs.privateAdminDir, 'HEAD', `ref: refs/heads/${task.branch}\n`);
-  write(dirs.privateAdminDir, 'commondir', '../..\n');
-  writePath(dirs.privateAdminDir, 'gitdir', join(dirs.worktreePath, '.git'));
+  writePrivateEntry(dirs, task.branch);
   if (facts.sparsePatterns !== null)
     write(dirs.privateAdminDir, 'info/sparse-checkout', facts.sparsePatterns);
 
   writeGitDir(dirs.cleanDir, { ...common, head: 'refs/heads/phasr-nowhere', config: cleanConfig(facts) });
   if (facts.sparsePatterns !== null) write(dirs.cleanDir, 'info/sparse-checkout', facts.sparsePatterns);
+}
+
+/** Writes the private git dir's own entry for the worktree; the index comes later. */
+export function writePrivateEntry(dirs: TaskDirs, branch: string): void {
+  write(dirs.privateAdminDir, 'HEAD', `ref: refs/heads/${branch}\n`);
+  write(dirs.privateAdminDir, 'commondir', '../..\n');
+  writePath(dirs.privateAdminDir, 'gitdir', join(dirs.worktreePath, '.git'));
 }
 
 /** Writes the worktree's entry for the user's repository into `directory`; the caller renames it into place, whole. */
@@ -142,8 +147,13 @@ export function writeRegistration(
   write(directory, 'HEAD', `ref: refs/heads/${task.branch}\n`);
   write(directory, 'commondir', '../..\n');
   writePath(directory, 'gitdir', join(task.worktreePath, '.git'));
-  write(directory, 'locked', `phasr task ${task.id}; see: phasr show ${task.id}\n`);
+  write(directory, 'locked', lockReason(task.id));
   if (task.token !== undefined && task.token !== null) write(directory, TOKEN_FILE, `${task.token}\n`);
+}
+
+/** Why a registration is locked; also how one of ours is told from a worktree of the user's. */
+export function lockReason(taskId: number): string {
+  return `phasr task ${taskId}; see: phasr show ${taskId}\n`;
 }
 
 /** What a worktree's `.git` file says. */
@@ -170,7 +180,7 @@ function writeGitDir(gitDir: string, parts: GitDirParts): void {
 }
 
 /** A line of `objects/info/alternates`; unusual paths are quoted as in C (git's `unquote_c_style`). */
-function renderAlternate(path: string): string {
+export function renderAlternate(path: string): string {
   const plain = !/["\\\n]/.test(path) && !path.startsWith('#');
   if (plain) return `${path}\n`;
   const quoted = path.replaceAll(/["\\]/g, String.raw`\$&`).replaceAll('\n', String.raw`\n`);
@@ -232,7 +242,7 @@ export function hooksPath(settings: readonly Setting[], commonDir: string): stri
 }
 
 /** A path's UTF-8 bytes as latin1 text, the form in which settings are kept. */
-function latin1Bytes(path: string): string {
+export function latin1Bytes(path: string): string {
   return Buffer.from(path, 'utf8').toString('latin1');
 }
 

@@ -36,7 +36,8 @@ export type ResolvedAgent = {
 };
 
 /** A command of the person's own may be silent for as long as it likes. */
-const NO_LIMITS: RunLimits = { noProgressMs: null, retriesMs: null };
+/** For agents that report nothing. */
+export const NO_LIMITS: RunLimits = { noProgressMs: null, retriesMs: null };
 
 /** Stands for the prompt in a recorded command; see `commandWithPrompt`. */
 const PROMPT = '{prompt}';

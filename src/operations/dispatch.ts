@@ -28,6 +28,11 @@ export async function startWaiting(context: Context): Promise<void> {
   for (;;) {
     const place = places.admitNext(readJobs(context), me);
     if (place === undefined) return;
+    if (!existsSync(place.commonDir)) {
+      // Its repository was moved or deleted; a supervisor would make folders where it was.
+      places.drop(place);
+      continue;
+    }
     if (place.tries > TRIES_MAX) {
       giveUp(context, place);
       places.drop(place);

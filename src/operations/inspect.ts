@@ -10,6 +10,7 @@ import type { RunProgress } from '../task/progress.ts';
 import { describeState, type TaskState } from '../task/state.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import type { Context } from './context.ts';
+import { describeLoss, lookForRefs } from './loss.ts';
 
 /** A task with its state as of now. */
 export type TaskView = {
@@ -21,11 +22,16 @@ export type TaskView = {
 
 /** All tasks, or those that are not yet merged or discarded. The process table is asked about each running one. */
 export async function listTasks(context: Context, which: 'all' | 'open'): Promise<readonly TaskView[]> {
-  return Promise.all(context.store.list(which).map((task) => viewTask(context, task)));
+  const hasRef = lookForRefs(context);
+  return Promise.all(context.store.list(which).map((task) => viewTask(context, task, hasRef)));
 }
 
 /** A task's state as of now; a running one's process is looked for in the process table. */
-export async function viewTask(context: Context, task: Task): Promise<TaskView> {
+export async function viewTask(
+  context: Context,
+  task: Task,
+  hasRef = lookForRefs(context),
+): Promise<TaskView> {
   const { process } = latestRun(task);
   const isRunning = task.phase.kind === 'running' && process !== null;
   const liveness = isRunning ? ((await isAlive(process)) ? 'alive' : 'gone') : 'not asked';
@@ -34,7 +40,10 @@ export async function viewTask(context: Context, task: Task): Promise<TaskView> 
     : null;
   const nowMs = context.clock.nowMs();
   const state = describeState(task, liveness, nowMs);
-  const seen = state.name === 'running' && liveness === 'alive' ? describeTrouble(progress, nowMs) : null;
+  const seen =
+    state.name === 'running' && liveness === 'alive'
+      ? describeTrouble(progress, nowMs)
+      : describeLoss(task, hasRef);
   return { task, state: seen === null ? state : { ...state, evidence: seen }, progress };
 }
 

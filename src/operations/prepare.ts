@@ -18,7 +18,7 @@ import {
 import { rm } from 'node:fs/promises';
 import { dirname, isAbsolute, join } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
-import { systemCode } from '../base/errors.ts';
+import { PhasrError, systemCode } from '../base/errors.ts';
 import { unpackCarried } from '../git/carry.ts';
 import { checkOutBase, readWorktreeIdentity } from '../git/clean-room.ts';
 import { type Setting, settingValue } from '../git/config.ts';
@@ -99,7 +99,18 @@ async function clearPreparation(context: Context, task: Task, dirs: TaskDirs): P
       rm(dirs.registrationDir, { recursive: true, force: true }),
     );
   }
-  for (const path of [dirs.privateDir, dirs.cleanDir, task.worktreePath])
+  // The git dirs are made before the worktree and go after it, so without them it is somebody else's: of a repository that was here before and was moved.
+  if (existsSync(task.worktreePath) && !existsSync(dirs.privateDir)) {
+    throw new PhasrError(
+      'worktree-broken',
+      `${task.worktreePath} is in the way, and not of this repository`,
+      {
+        hint: 'Has the repository that it belongs to been moved? Then run phasr doctor --fix there. Else move that folder away.',
+        details: { worktreePath: task.worktreePath },
+      },
+    );
+  }
+  for (const path of [task.worktreePath, dirs.cleanDir, dirs.privateDir])
     rmSync(path, { recursive: true, force: true });
 }
 
@@ -226,7 +237,8 @@ async function rollBack(context: Context, task: Task, dirs: TaskDirs): Promise<v
   });
   // Renamed first: an observer sees the worktree or nothing, never half of it.
   const doomed = `${task.worktreePath}.${uniqueName()}.failed`;
-  if (existsSync(task.worktreePath)) renameSync(task.worktreePath, doomed);
+  // Without git dirs it is not this task's: see above.
+  if (existsSync(task.worktreePath) && existsSync(dirs.privateDir)) renameSync(task.worktreePath, doomed);
   for (const path of [doomed, dirs.privateDir, dirs.cleanDir]) rmSync(path, { recursive: true, force: true });
   removeIfEmpty(dirname(task.worktreePath));
 }

@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { PERMISSIONS } from '../agent/agent.ts';
+import { quoteWord } from '../base/words.ts';
 import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
 import type { TaskId } from '../task/names.ts';
 import { latestRun, type Task } from '../task/task.ts';
@@ -36,6 +37,7 @@ export async function resumeTask(
     const refusal = findRefusal(task, 'resume') ?? missingWorktree(task);
     if (refusal !== undefined) return refusal;
     const last = latestRun(task);
+    if (last.command.length === 0) return missingCommand(task);
     const prompt = request.prompt ?? last.prompt;
     const part = nextAgent(context, task, { ...request, settings });
     requirePrompt({ prompt, title: null }, part.command.slice(1));
@@ -53,6 +55,13 @@ function missingWorktree(task: Task): Refusal | undefined {
   if (task.directory === null || existsSync(task.worktreePath)) return undefined;
   return refuse('no-worktree', `the worktree of task ${task.id} is gone from ${task.worktreePath}`, {
     hint: `What was committed is on ${task.branch}: phasr diff ${task.id}`,
+  });
+}
+
+/** The record of a task that was rebuilt from git does not say what ran. */
+function missingCommand({ id, title, branch }: Task): Refusal {
+  return refuse('no-command', `the command of task ${id} was lost with its record`, {
+    hint: `Launch what is left to do from its work: phasr run ${quoteWord(title)} --base ${branch} -- your-agent`,
   });
 }
 

@@ -206,7 +206,14 @@ function wrap(path: string, connection: SqliteConnection): Database {
         return { changes: Number(changes), rowId: Number(lastInsertRowid) };
       }),
     get: (sql, ...values) => translated(path, () => prepared(sql).get(...values) as Row | undefined),
-    all: (sql, ...values) => translated(path, () => prepared(sql).all(...values) as Row[]),
+    all: (sql, ...values) =>
+      translated(path, () => {
+        try {
+          return prepared(sql).all(...values) as Row[];
+        } catch (error) {
+          throw isDamageWithoutCode(connection, error) ? damaged(path, error) : error;
+        }
+      }),
     transact: (work) =>
       translated(path, () => {
         connection.exec('BEGIN IMMEDIATE');
@@ -230,6 +237,25 @@ function rollBack(connection: SqliteConnection): void {
     // Safe to ignore: on a full disk SQLite has done so itself, and why is in the error that is about to be thrown.
   }
 }
+
+/** `@photostructure/sqlite` 1.2.1 leaves the result code away when reading many rows fails; then the file itself is asked. */
+function isDamageWithoutCode(connection: SqliteConnection, error: unknown): boolean {
+  if (systemCode(error) !== 'ERR_SQLITE_ERROR' || sqliteCode(error) !== undefined) return false;
+  const row = connection.prepare('PRAGMA quick_check(1)').get() as Row | undefined;
+  return row?.['quick_check'] !== 'ok';
+}
+
+function damaged(path: string, cause: unknown): PhasrError {
+  return new PhasrError('database-corrupt', `${path} is damaged`, {
+    hint: DAMAGED_HINT,
+    details: { path },
+    cause,
+  });
+}
+
+/** Where to go when a database of ours cannot be read. */
+export const DAMAGED_HINT =
+  'phasr doctor --fix   (keeps the file aside; branches and worktrees are safe in git, and tasks come back from there)';
 
 const HINTS: ReadonlyMap<number | string, string> = new Map<number | string, string>([
   [SQLITE.BUSY, 'Another phasr process holds it; try again.'],
@@ -258,13 +284,7 @@ function translated<T>(path: string, work: () => T): T {
   } catch (error) {
     if (error instanceof PhasrError) throw error;
     const code = sqliteCode(error);
-    if (code === SQLITE.CORRUPT || code === SQLITE.NOTADB) {
-      throw new PhasrError('database-corrupt', `${path} is damaged`, {
-        hint: 'Branches and worktrees are safe in git. Move that file aside to go on without the record of past tasks.',
-        details: { path },
-        cause: error,
-      });
-    }
+    if (code === SQLITE.CORRUPT || code === SQLITE.NOTADB) throw damaged(path, error);
     const hint = isFull(path, code) ? HINTS.get(SQLITE.FULL) : HINTS.get(code ?? systemCode(error) ?? '');
     if (hint === undefined || !(error instanceof Error)) throw error;
     throw new PhasrError('storage-failed', `${path}: ${error.message}`, {

@@ -14,6 +14,8 @@ export type RepositoryPaths = {
   readonly trashDir: string;
   /** Who is watching which tasks now: one file a process. */
   readonly watchersDir: string;
+  /** What a repair has put aside: one folder a time. */
+  readonly asideDir: string;
 };
 
 /** Where everything of Phasr is in a common git dir. */
@@ -26,6 +28,7 @@ export function repositoryPaths(commonDir: string): RepositoryPaths {
     tasksDir: join(phasrDir, 'tasks'),
     trashDir: join(phasrDir, 'trash'),
     watchersDir: join(phasrDir, 'watchers'),
+    asideDir: join(phasrDir, 'aside'),
   };
 }
 

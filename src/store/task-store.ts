@@ -5,13 +5,22 @@
  * transaction. Readers skip event types they do not know, so a newer Phasr may add some.
  */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
+import { renderCount } from '../base/text.ts';
 import { evolve, foldTask } from '../task/evolve.ts';
 import type { RecordedEvent, TaskEvent } from '../task/event.ts';
 import { asTaskId, type TaskId } from '../task/names.ts';
 import { isActive, isOpen, type Task } from '../task/task.ts';
-import { type Database, glimpseDatabase, openDatabase, peekDatabase, type Row } from './database.ts';
+import {
+  DAMAGED_HINT,
+  type Database,
+  glimpseDatabase,
+  openDatabase,
+  peekDatabase,
+  type Row,
+} from './database.ts';
 
 const SCHEMA = [
   `CREATE TABLE events (
@@ -51,6 +60,10 @@ export type TaskStore = {
     drafts: readonly ((id: TaskId) => readonly TaskEvent[])[],
     options: { readonly idMin: number; readonly nowMs: number },
   ) => readonly Task[];
+  /** Records whole histories under the ids that they had, where there is none yet. All or none; gives what is recorded now. */
+  readonly adopt: (
+    histories: readonly { readonly id: TaskId; readonly events: readonly RecordedEvent[] }[],
+  ) => readonly Task[];
   /** Appends if nobody else has since `task` was read; else gives `moved`, and the caller reads again. */
   readonly append: (task: Task, events: readonly TaskEvent[], nowMs: number) => Task | 'moved';
   /** Grows with every event of any task; equal numbers mean that nothing has happened. */
@@ -75,14 +88,22 @@ export type TaskStore = {
  */
 export function openTaskStore(path: string): TaskStore {
   let opened: Database | undefined;
-  const open = (): Database => (opened ??= openDatabase(path, SCHEMA));
+  const make = (): Database => (opened ??= openDatabase(path, SCHEMA));
+  const open = (): Database => {
+    if (opened === undefined) requireNotLost(path);
+    return make();
+  };
   let glimpsed: Database | undefined;
   const glimpse = (): Database | undefined => {
     glimpsed?.close();
     return (glimpsed = glimpseDatabase(path, SCHEMA));
   };
   const existing = (): Database | undefined => {
-    if (opened !== undefined || !existsSync(path)) return opened;
+    if (opened !== undefined) return opened;
+    if (!existsSync(path)) {
+      requireNotLost(path);
+      return undefined;
+    }
     try {
       return open();
     } catch (error) {
@@ -97,6 +118,7 @@ export function openTaskStore(path: string): TaskStore {
     history: (id) => readHistory(existing(), id),
     eventsAfter: (id, max) => readEventsAfter(existing(), id, max),
     create: (drafts, options) => open().transact(() => createTasks(open(), drafts, options)),
+    adopt: (histories) => make().transact(() => adoptTasks(make(), histories)),
     append: (task, events, nowMs) => open().transact(() => appendEvents(open(), task, { events, nowMs })),
     lastEventId: () => Number(existing()?.get('SELECT coalesce(max(id), 0) AS n FROM events')?.['n'] ?? 0),
     findClaim: (key) => readText(existing()?.get('SELECT holder AS text FROM claims WHERE key = ?', key)),
@@ -114,6 +136,23 @@ export function openTaskStore(path: string): TaskStore {
       opened?.close();
     },
   };
+}
+
+/** No database, or an empty file, is what a repository begins with; open tasks beside it are what a lost one leaves. Throws `database-corrupt`. */
+function requireNotLost(path: string): void {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
+  const folder = join(dirname(path), 'tasks');
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const count = names.filter((name) => existsSync(join(folder, name, 'clean'))).length;
+  if (count === 0) return;
+  throw new PhasrError(
+    'database-corrupt',
+    `the record of ${renderCount(count, 'open task')} is gone from ${path}`,
+    {
+      hint: DAMAGED_HINT,
+      details: { path },
+    },
+  );
 }
 
 /** The tasks as {@link TaskStore.list} gives them, looked at in passing: none where there is no database of this version. */
@@ -162,18 +201,31 @@ function createTasks(
       Number(database.get("SELECT seq FROM sqlite_sequence WHERE name = 'tasks'")?.['seq'] ?? 0) + 1;
     const id = asTaskId(Math.max(next, idMin));
     const recorded = draft(id).map((event, index): RecordedEvent => ({ seq: index + 1, atMs: nowMs, event }));
-    const task = foldTask(id, recorded);
-    insertEvents(database, id, recorded);
-    database.run(
-      'INSERT INTO tasks (id, seq, open, active, state) VALUES (?, ?, ?, ?, ?)',
-      id,
-      task.seq,
-      Number(isOpen(task.phase)),
-      Number(isActive(task.phase)),
-      JSON.stringify(task),
-    );
-    return task;
+    return insertTask(database, id, recorded);
   });
+}
+
+function adoptTasks(
+  database: Database,
+  histories: readonly { readonly id: TaskId; readonly events: readonly RecordedEvent[] }[],
+): readonly Task[] {
+  return histories
+    .filter(({ id }) => database.get('SELECT id FROM tasks WHERE id = ?', id) === undefined)
+    .map(({ id, events }) => insertTask(database, id, events));
+}
+
+function insertTask(database: Database, id: TaskId, recorded: readonly RecordedEvent[]): Task {
+  const task = foldTask(id, recorded);
+  insertEvents(database, id, recorded);
+  database.run(
+    'INSERT INTO tasks (id, seq, open, active, state) VALUES (?, ?, ?, ?, ?)',
+    id,
+    task.seq,
+    Number(isOpen(task.phase)),
+    Number(isActive(task.phase)),
+    JSON.stringify(task),
+  );
+  return task;
 }
 
 function appendEvents(
@@ -254,7 +306,7 @@ function parseJson(text: unknown): object {
     return JSON.parse(String(text)) as object;
   } catch (error) {
     throw new PhasrError('database-corrupt', 'a record in the task database cannot be read', {
-      hint: 'Branches and worktrees are safe in git; `phasr show` of other tasks still works.',
+      hint: DAMAGED_HINT,
       cause: error,
     });
   }

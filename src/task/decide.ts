@@ -35,6 +35,7 @@ export type RefusalReason =
   | 'in-use'
   | 'worktree-broken'
   | 'no-worktree'
+  | 'no-command'
   | 'nothing-to-merge'
   | 'no-target'
   | 'target-missing'

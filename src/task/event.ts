@@ -135,6 +135,16 @@ export type TaskEvent =
       readonly token?: string;
       readonly warnings: readonly string[];
     }
+  /**
+   * A worktree that somebody has moved was found, or one that was gone was made anew; `launchGitDir` as in the launch. A directory of null: there is
+   * none, and the next run makes it at this path.
+   */
+  | {
+      readonly type: 'worktree.repaired';
+      readonly worktreePath: string;
+      readonly launchGitDir: string;
+      readonly directory: { readonly dev: string; readonly ino: string } | null;
+    }
   /** Nothing of the worktree is there, nor branch and base ref; the run has ended before it began. */
   | { readonly type: 'worktree.failed'; readonly run: number; readonly message: string }
   | {

@@ -63,11 +63,10 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
       return enter(changeRun(task, event.run, { marker: event.marker }), { kind: 'preparing' });
     case 'worktree.ready':
       return { ...task, directory: event.directory, token: event.token ?? null, warnings: event.warnings };
-    case 'worktree.failed': {
-      const { run, message: evidence } = event;
-      const end = { atMs, outcome: 'failed', exitCode: null, evidence, leftBehind: 0, report: null } as const;
-      return enter({ ...changeRun(task, run, { end }), branchCreated: false }, { kind: 'idle' });
-    }
+    case 'worktree.repaired':
+      return repairedTask(task, event);
+    case 'worktree.failed':
+      return failedWorktree(task, event, atMs);
     case 'run.started':
       return enter(changeRun(task, event.run, { startedAtMs: atMs, process: event.process }), {
         kind: 'running',
@@ -216,6 +215,31 @@ function cleaning(task: Task, { target, how }: CleanupProof): Task {
   if (target === null) return enter(task, { kind: 'cleaning', after: 'discarded' });
   const merge = { commit: target.oid, target: target.branch, containsHead: how === 'contained' };
   return enter({ ...task, merge, trouble: null }, { kind: 'cleaning', after: 'merged' });
+}
+
+function failedWorktree(
+  task: Task,
+  { run, message }: TaskEvent & { readonly type: 'worktree.failed' },
+  atMs: number,
+): Task {
+  const ended = {
+    outcome: 'failed',
+    exitCode: null,
+    evidence: message,
+    leftBehind: 0,
+    report: null,
+  } as const;
+  return enter(
+    { ...changeRun(task, run, { end: { atMs, ...ended } }), branchCreated: false },
+    { kind: 'idle' },
+  );
+}
+
+function repairedTask(
+  task: Task,
+  { worktreePath, launchGitDir, directory }: TaskEvent & { readonly type: 'worktree.repaired' },
+): Task {
+  return { ...task, worktreePath, launchGitDir, directory };
 }
 
 function enter(task: Task, phase: TaskPhase): Task {

@@ -35,3 +35,22 @@ function shorten(prompt: string): string {
   const text = withoutControls(prompt.replaceAll('\r\n', '\n'));
   return text.length <= PROMPT_CHARACTERS_MAX ? text : `${text.slice(0, PROMPT_CHARACTERS_MAX)}\n[…]`;
 }
+
+/** What {@link renderTaskMessage} has put into a commit. */
+export type TaskMessage = {
+  readonly title: string;
+  /** The title again when the prompt said no more; cut off when it was long. */
+  readonly prompt: string;
+  readonly run: number;
+  readonly agent: string;
+};
+
+/** The reverse of {@link renderTaskMessage}, for a task whose record is lost; undefined for a commit that is not of that task. */
+export function parseTaskMessage(text: string, id: number): TaskMessage | undefined {
+  const match = /^([^\n]+)\n\n(?:(.+)\n\n)?Phasr-Task: (\d+)\nPhasr-Run: (\d+)\nPhasr-Agent: (.+)\n*$/s.exec(
+    text,
+  );
+  if (match === null || Number(match[3]) !== id) return undefined;
+  const [, title = '', prompt = title, , run, agent = ''] = match;
+  return { title, prompt, run: Number(run), agent };
+}

@@ -95,7 +95,7 @@ function findStrayRegistrations({ commonDir }: Repository, open: readonly Task[]
     note(
       'remains',
       `${renderCount(strays.length, 'worktree registration')} of no open task: ${listed(strays)}`,
-      `rm -r ${strays.slice(0, PATHS_MAX).map(quoteWord).join(' ')}`,
+      'phasr doctor --fix   (puts them aside)',
     ),
   ];
 }
@@ -128,7 +128,7 @@ function findLostWorktrees(open: readonly Task[]): readonly Finding[] {
       note(
         'remains',
         `the worktree of task ${id} is not where Phasr made it: ${worktreePath}`,
-        `phasr show ${id}   (what was committed is on its branch; phasr discard ${id} gives it up)`,
+        `phasr doctor --fix   (what was committed is on its branch; phasr discard ${id} gives it up)`,
       ),
     );
 }

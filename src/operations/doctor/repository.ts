@@ -8,6 +8,7 @@ import { quoteWord } from '../../base/words.ts';
 import { requireIdentity } from '../../git/commit.ts';
 import { listSettings, type Setting, settingIsTrue, settingValue } from '../../git/config.ts';
 import type { GitPlace } from '../../git/git.ts';
+import { listLocks, listWorkplaces } from '../../git/locks.ts';
 import { listRefNames } from '../../git/refs.ts';
 import { type Repository, repositoryPlace } from '../../git/repository.ts';
 import { hooksPath } from '../../git/task-dirs.ts';
@@ -26,7 +27,7 @@ export const REPOSITORY_CHECKS: readonly string[] = [
   'tasks',
   'identity',
   'hooks',
-  'index lock',
+  'locks',
   'remains',
 ];
 
@@ -49,7 +50,7 @@ export async function examineRepository(
     }),
     await attempt('identity', () => checkIdentity(place, settings)),
     await attempt('hooks', () => checkHooks(machine, repository, settings)),
-    await attempt('index lock', () => checkIndexLocks(repository)),
+    await attempt('locks', () => checkLocks(repository)),
     // Without the records every worktree would look like one that nobody needs.
     ...(records === undefined || records.damage !== null
       ? []
@@ -107,13 +108,13 @@ function countTaskFolders(commonDir: string): number {
 function checkRecords({ commonDir }: Repository, records: TaskRecords | undefined): readonly Finding[] {
   const { database } = repositoryPaths(commonDir);
   if (records === undefined) {
-    const isLost = !existsSync(database);
+    const isLost = !existsSync(database) || statSync(database).size === 0;
     return [
       isLost
         ? problem(
             'tasks',
-            `the record of ${renderCount(countTaskFolders(commonDir), 'task')} is gone: there is no ${database}`,
-            'git branch --list "phasr/*"   (their branches; leave worktrees and folders alone until you have what you need)',
+            `the record of ${renderCount(countTaskFolders(commonDir), 'task')} is gone from ${database}`,
+            'phasr doctor --fix   (open ones come back from git)',
           )
         : problem(
             'tasks',
@@ -124,8 +125,7 @@ function checkRecords({ commonDir }: Repository, records: TaskRecords | undefine
   }
   if (records.damage !== null) {
     const message = `${database} is damaged: ${renderVisible(records.damage)}`;
-    const aside = `mv ${quoteWord(database)} ${quoteWord(`${database}.damaged`)}   (branches are safe in git)`;
-    return [problem('tasks', message, aside)];
+    return [problem('tasks', message, 'phasr doctor --fix   (keeps it aside; tasks come back from git)')];
   }
   if (records.tasks.length === 0) return [ok('tasks', 'none yet')];
   const open = records.tasks.filter(({ phase }) => isOpen(phase));
@@ -146,6 +146,9 @@ async function checkIdentity(place: GitPlace, settings: readonly Setting[]): Pro
     ),
   ];
 }
+
+/** Each is looked for in the whole process table. */
+const LOCKS_MAX = 20;
 
 /** Settings are kept as latin1, so that every byte survives. */
 function asText(latin1: string): string {
@@ -186,26 +189,21 @@ function isHook(path: string, name: string): boolean {
   return !name.includes('.') && stat?.isFile() === true && (stat.mode & 0o111) !== 0;
 }
 
-async function checkIndexLocks({ gitDir, commonDir, worktreeRoot }: Repository): Promise<readonly Finding[]> {
-  const locks = [...new Set([gitDir, commonDir])]
-    .map((directory) => join(directory, 'index.lock'))
-    .filter((path) => existsSync(path));
+async function checkLocks({ gitDir, commonDir }: Repository): Promise<readonly Finding[]> {
+  const locks = new Set([...listLocks(commonDir), ...listLocks(gitDir)].map(({ path }) => path));
+  const shown = [...locks].slice(0, LOCKS_MAX);
   const findings = await Promise.all(
-    locks.map(async (lock): Promise<Finding> => {
-      const users = await findUsers(
-        lock,
-        [worktreeRoot, gitDir, commonDir].filter((path) => path !== null),
-      );
-      if (users === 'some') return note('index lock', `a git command is at work: ${lock}`);
-      const remove = `rm ${quoteWord(lock)}`;
+    shown.map(async (lock): Promise<Finding> => {
+      const users = await findUsers(lock, [...listWorkplaces(commonDir), gitDir]);
+      if (users === 'some') return note('locks', `a git command is at work: ${lock}`);
       return users === 'none'
-        ? problem('index lock', `${lock} was left by a git command that has died`, remove)
+        ? problem('locks', `${lock} was left by a git command that has died`, 'phasr doctor --fix')
         : note(
-            'index lock',
+            'locks',
             `${lock} is there; whether somebody holds it is not known here`,
-            `${remove}   (if no git command is at work)`,
+            `rm ${quoteWord(lock)}   (if no git command is at work)`,
           );
     }),
   );
-  return findings.length === 0 ? [ok('index lock', 'none')] : findings;
+  return findings.length === 0 ? [ok('locks', 'none')] : findings;
 }

@@ -1,0 +1,286 @@
+/** A database that is damaged or gone: kept aside under a dated name, its open tasks recorded anew from what git and the disk know of them. */
+
+import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { PhasrError } from '../../base/errors.ts';
+import { renderCount } from '../../base/text.ts';
+import { readTree } from '../../git/commit.ts';
+import { listFileChanges, sumChanges } from '../../git/diff.ts';
+import { taskDirs } from '../../git/task-dirs.ts';
+import { carriesVariable, listProcesses } from '../../process/table.ts';
+import { datedPath } from '../../store/aside.ts';
+import { withMutex } from '../../store/mutex.ts';
+import { taskDirectory } from '../../store/paths.ts';
+import { peekPlaces } from '../../store/places.ts';
+import { examineTasks, type TaskRecords } from '../../store/task-store.ts';
+import type { RecordedEvent, TaskEvent } from '../../task/event.ts';
+import { foldTask } from '../../task/evolve.ts';
+import type { TaskId } from '../../task/names.ts';
+import type { Task } from '../../task/task.ts';
+import { type AgentPart, NO_LIMITS, resolveAgent } from '../agent-choice.ts';
+import { type Context, SWEEP_CLAIM, userRepository } from '../context.ts';
+import { type Settings, settingsHere } from '../settings.ts';
+import { leave, NOTHING_ASIDE, type Repair, type RepairPlan } from './repair-kinds.ts';
+import { type TracedTask, traceTasks } from './traces.ts';
+
+export type RecordsPlan = {
+  readonly plans: readonly RepairPlan[];
+  readonly left: readonly Repair[];
+  /** All tasks as they are when the plans were carried out. */
+  readonly tasks: readonly Task[];
+  /** Ids of open tasks whose record has to wait until what works in them has ended. */
+  readonly waiting: readonly number[];
+};
+
+type Records =
+  | { readonly state: 'whole'; readonly tasks: readonly Task[] }
+  | { readonly state: 'damaged' | 'gone' };
+
+/** Looks at the repository's database and plans what it needs. Throws `database-too-new` where only a newer Phasr can help. */
+export async function planRecords(context: Context): Promise<RecordsPlan> {
+  const records = readRecords(context);
+  const isDamaged = records.state === 'damaged';
+  const known = records.state === 'whole' ? records.tasks : [];
+  const { traced, unclear } = await traceTasks(context, new Set(known.map(({ id }) => id)));
+  const { free, busy } = await sortByUse(traced);
+  const settings = await readSettings(context);
+  const histories = await Promise.all(
+    free.map(async (task) => ({ id: task.id, events: await makeHistory(context, task, settings) })),
+  );
+  const adopt: RepairPlan = {
+    check: 'records',
+    wrong: `${renderCount(histories.length, 'task')} without a record: ${histories.map(({ id }) => id).join(', ') || 'none that is at rest'}`,
+    deed: 'recorded anew from git, with title, base, branch, head and worktree as far as they can be known',
+    execute: async () => {
+      await withMutex(context.paths.mutex, context.clock, async () => context.store.adopt(histories));
+      return NOTHING_ASIDE;
+    },
+  };
+  return {
+    plans: [
+      ...(isDamaged ? [planAside(context)] : []),
+      ...unclear.flatMap((id) => planRemains(context, { id, worktreePath: null })),
+      ...free.flatMap((task) => (task.directory === null ? planRemains(context, task) : [])),
+      ...(histories.length > 0 || (records.state !== 'whole' && busy.length > 0) ? [adopt] : []),
+    ],
+    left: busy.map(({ id, pid }) =>
+      leave(
+        'records',
+        `task ${id} has no record, and process ${pid} works in its worktree`,
+        'When it has ended: phasr doctor --fix',
+      ),
+    ),
+    waiting: busy.map(({ id }) => id),
+    tasks: [...known, ...histories.map(({ id, events }) => foldTask(id, events))],
+  };
+}
+
+function readRecords({ paths }: Context): Records {
+  if (!existsSync(paths.database)) return { state: 'gone' };
+  let records: TaskRecords | undefined;
+  try {
+    records = examineTasks(paths.database, SWEEP_CLAIM);
+  } catch (error) {
+    if (error instanceof PhasrError && error.code === 'database-corrupt') return { state: 'damaged' };
+    throw error;
+  }
+  if (records !== undefined)
+    return records.damage === null ? { state: 'whole', tasks: records.tasks } : { state: 'damaged' };
+  // Nothing but an empty file, as a crash may leave it, or one of another version.
+  if (statSync(paths.database).size === 0) return { state: 'damaged' };
+  throw new PhasrError('database-too-new', `${paths.database} is of another version of Phasr`, {
+    hint: 'npm install -g phasr@latest   (an older one is brought up to date by the next command)',
+  });
+}
+
+/** The file and what SQLite keeps beside it; the beside ones first, so that a new database never meets an old log. */
+function planAside(context: Context): RepairPlan {
+  const { database, mutex } = context.paths;
+  return {
+    check: 'records',
+    wrong: `${database} is damaged`,
+    deed: 'put aside',
+    execute: () =>
+      withMutex(mutex, context.clock, async () => {
+        const aside = datedPath(database, 'damaged', context.clock.nowMs());
+        for (const ending of ['-wal', '-shm', ''])
+          if (existsSync(database + ending)) renameSync(database + ending, aside + ending);
+        return { aside };
+      }),
+  };
+}
+
+/** What is left of a worktree that is not whole, or not there: the next run makes it anew, and must find nothing to throw away. */
+function planRemains(
+  context: Context,
+  { id, worktreePath }: { readonly id: number; readonly worktreePath: string | null },
+): readonly RepairPlan[] {
+  const { commonDir } = context.repository;
+  const { asideDir, mutex } = context.paths;
+  const taskDir = taskDirectory(context.paths, id);
+  const dirs = taskDirs({ id, worktreePath: worktreePath ?? taskDir }, { commonDir, taskDir });
+  const there = [dirs.registrationDir, dirs.privateDir, dirs.cleanDir].filter((path) => existsSync(path));
+  const folder = worktreePath !== null && existsSync(worktreePath) ? worktreePath : null;
+  if (there.length === 0 && folder === null) return [];
+  const what =
+    worktreePath === null ? 'neither name nor base commit is known' : 'the worktree is half made or gone';
+  return [
+    {
+      check: 'records',
+      wrong: `remains of task ${id}, of which ${what}`,
+      deed: 'put aside',
+      execute: () =>
+        withMutex(mutex, context.clock, async () => {
+          const nowMs = context.clock.nowMs();
+          const aside = datedPath(join(asideDir, `task-${id}`), 'aside', nowMs);
+          mkdirSync(aside, { recursive: true, mode: 0o700 });
+          if (folder !== null) renameSync(folder, datedPath(folder, 'aside', nowMs));
+          for (const path of there) renameSync(path, join(aside, basename(path)));
+          return { aside };
+        }),
+    },
+  ];
+}
+
+/** An agent that outlived the record of its run still works; its task is recorded when it has ended. */
+async function sortByUse(
+  traced: readonly TracedTask[],
+): Promise<{ readonly free: readonly TracedTask[]; readonly busy: readonly { id: TaskId; pid: number }[] }> {
+  const processes = traced.length === 0 ? [] : await listProcesses();
+  const free: TracedTask[] = [];
+  const busy: { id: TaskId; pid: number }[] = [];
+  for (const task of traced) {
+    const user = await findWorker(processes, task.worktreePath);
+    if (user === undefined) free.push(task);
+    else busy.push({ id: task.id, pid: user });
+  }
+  return { free, busy };
+}
+
+async function findWorker(
+  processes: Awaited<ReturnType<typeof listProcesses>>,
+  worktreePath: string,
+): Promise<number | undefined> {
+  for (const row of processes)
+    if (row.pid !== process.pid && (await carriesVariable(row, `PHASR_WORKTREE=${worktreePath}`)))
+      return row.pid;
+  return undefined;
+}
+
+/** Settings that cannot be read must not keep a record from coming back. */
+async function readSettings(context: Context): Promise<Settings | null> {
+  try {
+    return await settingsHere(context);
+  } catch (error) {
+    if (error instanceof PhasrError) return null;
+    throw error;
+  }
+}
+
+/** The events that make the task as it is known: launched when its folder was made, its last run ended without a word, its head where the branch is. */
+async function makeHistory(
+  context: Context,
+  task: TracedTask,
+  settings: Settings | null,
+): Promise<readonly RecordedEvent[]> {
+  const { id, slug, branch, base, carried, head, worktreePath, directory, run, message, target } = task;
+  const place = userRepository(context);
+  const tree = await readTree(place, head);
+  const range = { from: carried?.files ?? base, to: tree, paths: [] };
+  const changes = sumChanges(await listFileChanges(place, range));
+  const title = message?.title ?? slug.replaceAll('-', ' ');
+  const launchedAtMs = readBirth(taskDirectory(context.paths, id)) ?? context.clock.nowMs();
+  const begun: readonly TaskEvent[] = [
+    {
+      type: 'task.launched',
+      title,
+      slug,
+      branch,
+      base: { oid: base, name: target ?? 'unknown' },
+      target,
+      worktreePath,
+      launchGitDir: context.repository.commonDir,
+      carried,
+    },
+    {
+      type: 'run.requested',
+      run,
+      prompt: message?.prompt ?? title,
+      ...findAgentPart(context, task, settings),
+      timeoutMs: null,
+    },
+    { type: 'branch.created' },
+    ...(directory === null ? [] : [{ type: 'worktree.ready', directory, warnings: [] } as const]),
+  ];
+  const ended: readonly TaskEvent[] = [
+    {
+      type: 'run.ended',
+      run,
+      outcome: 'interrupted',
+      exitCode: null,
+      evidence: 'its record was lost and has been rebuilt from git',
+      leftBehind: 0,
+      report: null,
+    },
+    { type: 'head.recorded', head, tree, changes, committedLeftovers: message !== null, notes: [] },
+  ];
+  const nowMs = context.clock.nowMs();
+  return [
+    ...begun.map((event) => ({ event, atMs: launchedAtMs })),
+    ...ended.map((event) => ({ event, atMs: nowMs })),
+  ].map((recorded, index) => ({ seq: index + 1, ...recorded }));
+}
+
+function readBirth(directory: string): number | undefined {
+  const stat = statSync(directory, { throwIfNoEntry: false });
+  return stat === undefined || stat.birthtimeMs === 0 ? undefined : Math.round(stat.birthtimeMs);
+}
+
+/** A known agent by the name in its commits, so that the task can be resumed; else no command: nobody knows which it was. */
+function findAgentPart(
+  context: Context,
+  { message, worktreePath }: TracedTask,
+  settings: Settings | null,
+): AgentPart {
+  const unknown: AgentPart = { command: [], agent: null, limits: NO_LIMITS };
+  if (message === null || settings === null) return unknown;
+  const choice = { name: basename(message.agent), model: null, permission: null };
+  try {
+    return resolveAgent(context, choice, settings).forWorktree({ worktreePath, session: null });
+  } catch (error) {
+    if (error instanceof PhasrError) return unknown;
+    throw error;
+  }
+}
+
+/** The user's list of places, when it cannot be read: it is an index only, so a new one is as good. */
+export function planPlaces(context: Context): readonly RepairPlan[] {
+  const { places } = context.user;
+  try {
+    const gone = peekPlaces(places).filter(({ commonDir }) => !existsSync(commonDir));
+    return gone.map((place) => ({
+      check: 'places',
+      wrong: `the place of task ${place.task} of ${place.commonDir}, a repository that is not there any more`,
+      deed: 'given up',
+      execute: async () => {
+        context.places().drop(place);
+        return NOTHING_ASIDE;
+      },
+    }));
+  } catch (error) {
+    if (!(error instanceof PhasrError) || error.code !== 'database-corrupt') throw error;
+    return [
+      {
+        check: 'places',
+        wrong: `${places} is damaged`,
+        deed: 'put aside (who waits is put into the line again)',
+        execute: async () => {
+          const aside = datedPath(places, 'damaged', context.clock.nowMs());
+          for (const ending of ['-wal', '-shm', ''])
+            if (existsSync(places + ending)) renameSync(places + ending, aside + ending);
+          return { aside };
+        },
+      },
+    ];
+  }
+}

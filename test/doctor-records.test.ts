@@ -1,0 +1,222 @@
+/** `phasr doctor --fix` on a database that is damaged or gone: kept aside, its tasks rebuilt from git. */
+
+import {
+  copyFileSync,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { TaskJson } from './support/answer.ts';
+import { fix, told } from './support/doctor.ts';
+import { listFiles } from './support/files.ts';
+import { waitFor } from './support/wait-for.ts';
+import { makeWorld, type World } from './support/world.ts';
+
+function databaseOf(world: World): string {
+  return join(world.repo, '.git/phasr/phasr.db');
+}
+
+/** Waits for whoever still has the database open, and lets SQLite put everything into the one file. */
+async function settle(world: World): Promise<void> {
+  await waitFor('the supervisors to end', () => world.processes().length === 0);
+  await world.ok(['list']);
+}
+
+/** What must come back. */
+function identityOf({ id, title, branch, base, head, worktree, changes }: TaskJson): object {
+  return { id, title, branch, base: base.oid, head, worktree, changes };
+}
+
+async function listed(world: World): Promise<readonly object[]> {
+  return (await world.json(['list'])).tasks.map(identityOf);
+}
+
+const DAMAGES: readonly (readonly [string, (path: string) => void])[] = [
+  ['garbage in its place', (path) => writeFileSync(path, 'this is no database '.repeat(1000))],
+  ['cut off in the middle', (path) => truncateSync(path, 5000)],
+  ['cut off to nothing', (path) => truncateSync(path, 0)],
+  [
+    'its pages overwritten',
+    (path) => {
+      const bytes = readFileSync(path);
+      bytes.fill(0xff, 4096);
+      writeFileSync(path, bytes);
+    },
+  ],
+];
+
+test.each(DAMAGES)(
+  'a database with %s is named in one sentence, kept aside, and its tasks come back from git',
+  async (_, damage) => {
+    await using world = makeWorld('records-damaged');
+    world.init();
+    await world.task('echo 1 > one', { prompt: 'Fix the "odd" title: ümlaut' });
+    await world.task('git commit -q --allow-empty -m "own words"; echo 2 > two', { prompt: 'second task' });
+    await world.task('true', { prompt: 'changes nothing' });
+    const gone = await world.task('echo 4 > four', { prompt: 'discarded before' });
+    await world.ok(['discard', String(gone.id)]);
+    const { worktree } = await world.json(['show', '1']);
+    world.write('by-hand', 'not committed\n', worktree);
+    world.git(['stash', 'push', '-q', '--include-untracked'], worktree);
+    world.write('by-hand', 'newer\n', worktree);
+    await settle(world);
+    const before = await listed(world);
+    const database = databaseOf(world);
+    damage(database);
+    const bad = readFileSync(database);
+
+    for (const command of [['list'], ['show', '1'], ['run', 'x', '--', 'true'], ['discard', '1']]) {
+      const error = await world.json(command);
+      expect(error, command.join(' ')).toMatchObject({ code: 'database-corrupt' });
+      expect(error.hint).toMatch(/^phasr doctor --fix /);
+    }
+    const files = listFiles(world.root);
+    expect(told(await fix(world, { isDryRun: true }))).toEqual([
+      `planned: ${database} is damaged: would be put aside`,
+      expect.stringMatching(/^planned: 3 tasks without a record: 1, 2, 3: would be recorded anew from git, /),
+    ]);
+    expect(listFiles(world.root)).toEqual(files);
+
+    const repairs = await fix(world);
+    expect(repairs).toMatchObject([{ outcome: 'done' }, { outcome: 'done', aside: null }]);
+    expect(repairs[0]?.aside).toMatch(/phasr\.db\.damaged-\d{8}T\d{6}Z$/);
+    expect(readFileSync(repairs[0]?.aside ?? '')).toEqual(bad);
+    expect(await fix(world)).toEqual([]);
+    const { tasks } = await world.json(['list']);
+    // Where there is no commit of Phasr's the title comes from the branch's name.
+    expect(tasks.map(identityOf)).toEqual(before);
+    expect(tasks[0]).toMatchObject({
+      state: 'interrupted',
+      evidence: 'its record was lost and has been rebuilt from git',
+      target: 'main',
+      run: { prompt: 'Fix the "odd" title: ümlaut' },
+    });
+    expect(world.git(['stash', 'list'], worktree)).toContain('stash@{0}');
+
+    // It is a task like any other: looked at, merged with what is not committed, discarded; its number is not used again.
+    expect(await world.ok(['logs', '2'])).toBe('');
+    expect(await world.ok(['diff', '1'])).toContain('+newer');
+    await world.ok(['merge', '1', '2']);
+    expect([world.read('by-hand'), world.read('two')]).toEqual(['newer\n', '2\n']);
+    expect(await world.json(['resume', '3'])).toMatchObject({ code: 'no-command' });
+    await world.ok(['discard', '3']);
+    expect((await world.task('true')).id).toBeGreaterThan(gone.id);
+    expect(world.git(['worktree', 'list', '--porcelain']).match(/^worktree /gm)).toHaveLength(2);
+  },
+);
+
+test('a database that is gone is not taken for a new repository; tasks with what they began with come back', async () => {
+  await using world = makeWorld('records-gone');
+  world.init();
+  world.write('staged', 'staged\n');
+  world.git(['add', 'staged']);
+  world.write('untracked', 'untracked\n');
+  const before = await world.task('echo 1 > one', { args: ['--with-changes'] });
+  await settle(world);
+  const database = databaseOf(world);
+  for (const ending of ['', '-wal', '-shm']) rmSync(database + ending, { force: true });
+  expect(await world.json(['list'])).toMatchObject({ code: 'database-corrupt' });
+  expect(existsSync(database)).toBe(false);
+  expect(told(await fix(world))).toEqual([expect.stringMatching(/^done: 1 task without a record: 1: /)]);
+  const after = await world.json(['show', '1']);
+  expect(identityOf(after)).toEqual(identityOf(before));
+  expect(after).toMatchObject({ carried: { count: 2 } });
+  expect(await world.ok(['diff', '1', '--stat'])).not.toContain('untracked');
+});
+
+test('a task that is missing in a whole database is added; a branch alone, from another clone, is no task', async () => {
+  await using world = makeWorld('records-partial');
+  world.init();
+  await world.task('echo 1 > one', { prompt: 'first' });
+  await settle(world);
+  const early = join(world.root, 'early.db');
+  copyFileSync(databaseOf(world), early);
+  await world.task('echo 2 > two', { prompt: 'second' });
+  await settle(world);
+  const before = await listed(world);
+  for (const ending of ['-wal', '-shm']) rmSync(databaseOf(world) + ending, { force: true });
+  copyFileSync(early, databaseOf(world));
+  world.git(['branch', 'phasr/task-9-of-a-colleague']);
+  expect(told(await fix(world))).toEqual([expect.stringMatching(/^done: 1 task without a record: 2: /)]);
+  expect(await listed(world)).toEqual(before);
+});
+
+test('while an agent works whose record is lost its task is left to it, and comes back when it has ended', async () => {
+  await using world = makeWorld('records-live');
+  world.init();
+  const release = join(world.root, 'release');
+  await world.json([
+    ...['run', 'works on', '--detach', '--'],
+    ...['sh', '-c', `echo 1 > file; until [ -e ${release} ]; do sleep 0.05; done; echo 2 > file`],
+  ]);
+  await world.task('echo 2 > two', { prompt: 'at rest' });
+  await waitFor('the run', async () => (await world.json(['show', '1'])).state === 'running');
+  const { worktree, run } = await world.json(['show', '1']);
+  await waitFor('its file', () => existsSync(join(worktree, 'file')));
+  await waitFor('the supervisors to be dead', () => {
+    const helpers = world.processes().filter((pid) => world.commandLine(pid).includes('helper.cjs'));
+    for (const pid of helpers) process.kill(pid, 'SIGKILL');
+    return helpers.length === 0;
+  });
+  for (const ending of ['', '-wal', '-shm']) rmSync(databaseOf(world) + ending, { force: true });
+  expect(told(await fix(world))).toEqual([
+    expect.stringMatching(/^done: 1 task without a record: 2: /),
+    expect.stringMatching(/^left: task 1 has no record, and process \d+ works in its worktree$/),
+  ]);
+  expect(existsSync(join(worktree, 'file'))).toBe(true);
+  writeFileSync(release, '');
+  await waitFor('the agent to end', () => !existsSync(`/proc/${run.pid}`));
+  expect(told(await fix(world))).toEqual([expect.stringMatching(/^done: 1 task without a record: 1: /)]);
+  expect(await world.json(['show', '1'])).toMatchObject({
+    title: 'works on',
+    state: 'interrupted',
+    worktree,
+  });
+  expect(await world.ok(['diff', '1'])).toContain('+2');
+});
+
+test('a worktree that was half made when the record was lost is put aside, and the next run makes it anew', async () => {
+  await using world = makeWorld('records-half');
+  world.init();
+  const { worktree } = await world.task('true', { prompt: 'half made' });
+  await settle(world);
+  // As after a kill during the checkout: no index for the agent, no run.
+  rmSync(join(world.repo, '.git/phasr/tasks/1/git/worktrees/phasr-1/index'));
+  rmSync(join(world.repo, '.git/phasr/tasks/1/runs'), { recursive: true });
+  rmSync(join(worktree, 'README.md'));
+  for (const ending of ['', '-wal', '-shm']) rmSync(databaseOf(world) + ending, { force: true });
+  const repairs = await fix(world);
+  expect(told(repairs)).toEqual([
+    'done: remains of task 1, of which the worktree is half made or gone: put aside',
+    expect.stringMatching(/^done: 1 task without a record: 1: /),
+  ]);
+  expect(existsSync(join(repairs[0]?.aside ?? '', 'git'))).toBe(true);
+  expect(existsSync(worktree)).toBe(false);
+  const kept = Object.keys(listFiles(dirname(worktree)));
+  expect(kept).toContainEqual(expect.stringMatching(/^1-half-made\.aside-\d{8}T\d{6}Z\/src\/a\.ts$/));
+  await world.ok(['discard', '1']);
+  expect(await world.task('true', { prompt: 'half made' })).toMatchObject({ id: 2, state: 'done' });
+});
+
+test("the user's damaged list of places is put aside, and runs start again", async () => {
+  await using world = makeWorld('records-places');
+  world.init();
+  await world.task('true');
+  await waitFor('the supervisor to end', () => world.processes().length === 0);
+  const places = join(world.home, '.phasr/places.db');
+  for (const ending of ['-wal', '-shm']) rmSync(places + ending, { force: true });
+  writeFileSync(places, 'this is no database '.repeat(1000));
+  const error = await world.json(['run', 'x', '--', 'true']);
+  expect(error).toMatchObject({ code: 'database-corrupt' });
+  expect(error.hint).toMatch(/^phasr doctor --fix /);
+  const repairs = await fix(world);
+  expect(repairs[0]).toMatchObject({ check: 'places', outcome: 'done' });
+  expect(readFileSync(repairs[0]?.aside ?? '', 'utf8')).toContain('this is no database');
+  expect(await world.task('true')).toMatchObject({ state: 'done' });
+  renameSync(places, `${places}.kept`);
+});
