@@ -5,6 +5,7 @@
  */
 
 import { MARKER_NAME } from '../agent/command.ts';
+import { releaseAbandoned } from '../git/transfer.ts';
 import { isAlive } from '../process/table.ts';
 import { listSweepable } from '../store/trash.ts';
 import { latestRun, type Task } from '../task/task.ts';
@@ -16,6 +17,7 @@ export type Recovered = { readonly id: number; readonly what: string };
 /** Takes up what dead processes left. Inside a task it does nothing: an agent drives no tasks. */
 export async function recover(context: Context): Promise<readonly Recovered[]> {
   if (context.env[MARKER_NAME] !== undefined) return [];
+  await releaseAbandoned(context.repository.commonDir);
   const recovered: Recovered[] = [];
   let mustStart = false;
   for (const task of context.store.list('active')) {
