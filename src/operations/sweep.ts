@@ -25,7 +25,14 @@ import { worktreeName } from '../git/task-dirs.ts';
 import { type Arrived, transferCommits } from '../git/transfer.ts';
 import { splitBytes } from '../base/text.ts';
 import { runToEnd } from '../process/spawn.ts';
-import { holdTrash, listSweepable, readTrashEntry, type TrashEntry } from '../store/trash.ts';
+import {
+  holdTrash,
+  isKept,
+  listSweepable,
+  markKept,
+  readTrashEntry,
+  type TrashEntry,
+} from '../store/trash.ts';
 import { asTaskId, rewrittenRef, type TaskId, trashRef } from '../task/names.ts';
 import { type Context, recordFacts, SWEEP_CLAIM, takeClaim, userRepository } from './context.ts';
 import { describeFailure } from './run.ts';
@@ -54,6 +61,8 @@ async function sweepEntry(context: Context, name: string): Promise<void> {
   if (entry === undefined) return;
   const id = asTaskId(entry.taskId);
   const directory = join(context.paths.trashDir, name);
+  // From here on there are fewer files than were kept: they must not be looked at again.
+  if (isKept(context.paths.trashDir, name)) return removeEntry(context, entry, directory);
   const kept = await keepEverything(context, { id, entry, directory });
   if (kept.held !== null) {
     holdTrash(context.paths.trashDir, name, kept.held);
@@ -63,8 +72,14 @@ async function sweepEntry(context: Context, name: string): Promise<void> {
     return;
   }
   recordFacts(context, id, () => [{ type: 'trash.swept', kept: kept.ref, held: null }]);
-  await removeTree(entry.worktree, context.env);
-  await removeTree(directory, context.env);
+  markKept(context.paths.trashDir, name);
+  await removeEntry(context, entry, directory);
+}
+
+/** The entry's own marks last: as long as they are there, a killed sweeper's successor goes on here. */
+async function removeEntry(context: Context, entry: TrashEntry, directory: string): Promise<void> {
+  const parts = ['git', 'registration', 'clean'].map((part) => join(directory, part));
+  for (const path of [entry.worktree, ...parts, directory]) await removeTree(path, context.env);
 }
 
 type Swept = { readonly ref: string | null; readonly held: string | null };
