@@ -100,10 +100,14 @@ for (let done = 0; done <= STEPS.length; done++) {
       for (const step of STEPS.slice(0, done)) applyStep(world, to, step);
       if (lock) writeFileSync(join(world.repo, '.git/index.lock'), '');
       const place = worktreePlace({ path: world.repo, gitDir: join(world.repo, '.git') }, world.env);
-      expect(await finishFollowing(place, { from: asOid(from), to: asOid(to) })).toEqual([]);
+      expect(await finishFollowing(place, { from: asOid(from), to: asOid(to) }, place.gitDir ?? '')).toEqual(
+        [],
+      );
       expectFinished(world, to);
       // Doing it again changes nothing.
-      expect(await finishFollowing(place, { from: asOid(from), to: asOid(to) })).toEqual([]);
+      expect(await finishFollowing(place, { from: asOid(from), to: asOid(to) }, place.gitDir ?? '')).toEqual(
+        [],
+      );
       expectFinished(world, to);
     });
   }
@@ -128,7 +132,7 @@ test('what the user edits after the kill, where the merge had yet to write, stay
   writeFileSync(join(world.repo, 'a-changed'), 'my own words\n');
   writeFileSync(join(world.repo, 'b-deleted'), 'still needed\n');
   const place = worktreePlace({ path: world.repo, gitDir: join(world.repo, '.git') }, world.env);
-  expect(await finishFollowing(place, { from: asOid(from), to: asOid(to) })).toEqual([
+  expect(await finishFollowing(place, { from: asOid(from), to: asOid(to) }, place.gitDir ?? '')).toEqual([
     'a-changed',
     'b-deleted',
   ]);

@@ -3,7 +3,7 @@
  * and stash are only read.
  */
 
-import { rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { asOid, type Oid } from '../base/oid.ts';
 import { uniqueName } from '../base/unique.ts';
@@ -30,10 +30,15 @@ const TIMEOUT_MS = 30 * 60_000;
 
 /**
  * Captures the uncommitted work of a user's worktree that stands on `head`; null when there is none. Writes objects only. Five to seven git processes.
- * Throws `refused` while a merge is unfinished there, whose conflicts no tree can hold.
+ * `scratchDir` is Phasr's, for a copy of the index. Throws `refused` while a merge is unfinished there, whose conflicts no tree can hold.
  */
-export async function captureUncommitted(worktree: GitPlace, head: Oid): Promise<Carried | null> {
-  const copy = join(worktree.gitDir ?? '', `phasr-index.${uniqueName()}`);
+export async function captureUncommitted(
+  worktree: GitPlace,
+  head: Oid,
+  scratchDir: string,
+): Promise<Carried | null> {
+  mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
+  const copy = join(scratchDir, `index.${uniqueName()}`);
   const place = { ...worktree, variables: { ...worktree.variables, GIT_INDEX_FILE: copy } };
   try {
     const own = join(worktree.gitDir ?? '', 'index');

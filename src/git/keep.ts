@@ -113,20 +113,22 @@ function* listFiles(directory: string): Generator<string> {
 }
 
 /**
- * Which of some oids are commits that only the private git dir has; those that others of them lead to are left out.
+ * Which of some oids are commits that neither the recorded head nor a ref of the user's leads to; those that others of them lead to are left out. That a commit is among the
+ * user's objects holds nothing: a sweeper that was killed has brought it there. Nor do Phasr's refs, which go when they expire.
  * At most {@link TIPS_MAX}. Up to three git processes.
  */
 export async function findPrivateCommits(
   places: { readonly repository: GitPlace; readonly privateObjects: GitPlace },
   oids: readonly Oid[],
+  head: Oid,
 ): Promise<readonly Oid[]> {
-  const missing = await checkObjects(places.repository, oids, 'missing');
   const commits = await checkObjects(
     places.privateObjects,
-    missing.map((oid) => `${oid}^{commit}`),
+    oids.map((oid) => `${oid}^{commit}`),
     'commit',
   );
-  const unique = [...new Set(commits.map(asOid))].slice(0, TIPS_MAX);
+  const unheld = await listUnheld(places, [...new Set(commits.map(asOid))], head);
+  const unique = unheld.slice(0, TIPS_MAX);
   if (unique.length < 2) return unique;
   const { stdout } = await runGit(places.privateObjects, ['merge-base', '--independent', ...unique]);
   return stdout
@@ -134,6 +136,25 @@ export async function findPrivateCommits(
     .split('\n')
     .filter((line) => line !== '')
     .map(asOid);
+}
+
+/** Those of some commits that no ref of the user's leads to. One git process. */
+async function listUnheld(
+  { repository, privateObjects }: { readonly repository: GitPlace; readonly privateObjects: GitPlace },
+  commits: readonly Oid[],
+  head: Oid,
+): Promise<readonly Oid[]> {
+  if (commits.length === 0) return [];
+  const objects = privateObjects.variables['GIT_OBJECT_DIRECTORY'] ?? '';
+  const variables = { ...repository.variables, GIT_ALTERNATE_OBJECT_DIRECTORIES: objects };
+  const ours = ['--exclude=refs/phasr/*', '--exclude=refs/heads/phasr/*'];
+  const { stdout } = await runGit(
+    { ...repository, variables },
+    ['rev-list', '--stdin', ...ours, '--not', '--all'],
+    { stdin: `${commits.map((oid) => `${oid}\n`).join('')}^${head}\n` },
+  );
+  const unheld = new Set(stdout.toString('latin1').split('\n'));
+  return commits.filter((oid) => unheld.has(oid));
 }
 
 /** The names of which `git cat-file --batch-check` says that they are of a type, or `missing`. */

@@ -12,6 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PhasrError } from '../base/errors.ts';
 import type { Oid } from '../base/oid.ts';
 import { renderPath, splitBytes } from '../base/text.ts';
+import { uniqueName } from '../base/unique.ts';
 import { findUsers } from '../process/table.ts';
 import { compareTrees, type TreeChange } from './clean-room.ts';
 import { findStat } from './files.ts';
@@ -144,14 +145,19 @@ export async function followMove(
 
 /**
  * Finishes a {@link followMove} that was killed at any point. Gives the paths that somebody has edited since, which stay as they are.
- * Throws `busy` while another git works in the worktree.
+ * `scratchDir` is Phasr's, for an index file. Throws `busy` while another git works in the worktree.
  */
-export async function finishFollowing(worktree: GitPlace, move: Move): Promise<readonly string[]> {
+export async function finishFollowing(
+  worktree: GitPlace,
+  move: Move,
+  scratchDir: string,
+): Promise<readonly string[]> {
   await removeStaleLock(worktree);
   const changes = await compareTrees(worktree, move.from, move.to);
   const top = requireTop(worktree);
-  const oldPaths = await listDifferent(worktree, move.from, changes);
-  const newPaths = await listDifferent(worktree, move.to, changes);
+  const aside = { worktree, index: join(scratchDir, `index.${uniqueName()}`) };
+  const oldPaths = await listDifferent(aside, move.from, changes);
+  const newPaths = await listDifferent(aside, move.to, changes);
   const kept: Buffer[] = [];
   const toWrite: Buffer[] = [];
   for (const change of changes) {
@@ -205,11 +211,10 @@ async function removeStaleLock(worktree: GitPlace): Promise<void> {
 
 /** Which of the changed paths differ from a commit's, filters and line endings considered; through an index of its own. */
 async function listDifferent(
-  worktree: GitPlace,
+  { worktree, index }: { readonly worktree: GitPlace; readonly index: string },
   commit: Oid,
   changes: readonly TreeChange[],
 ): Promise<ReadonlySet<string>> {
-  const index = join(worktree.gitDir ?? '', `phasr-index.${process.pid}`);
   const place = { ...worktree, variables: { ...worktree.variables, GIT_INDEX_FILE: index } };
   try {
     await runGit(place, ['read-tree', commit]);

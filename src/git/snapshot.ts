@@ -123,10 +123,8 @@ async function takeAnew(source: SnapshotSource, options: SnapshotOptions, outsid
     modes: exact?.modes ?? null,
   });
   const named = readAllTips(dirs.privateDir, dirs.privateAdminDir);
-  const own = await findPrivateCommits({ repository: source.repository, privateObjects }, named);
-  // What an earlier snapshot has brought over must be held by this one too: the earlier one may be dropped.
-  const inherited = (await listParents(source.repository, options.last)).filter((tip) => named.includes(tip));
-  const tips = [...new Set([...own, ...inherited, ...options.tips])].filter((tip) => tip !== head);
+  const own = await findPrivateCommits({ repository: source.repository, privateObjects }, named, head);
+  const tips = [...new Set([...own, ...options.tips])].filter((tip) => tip !== head);
   const incomplete = [all.incomplete, git.incomplete].filter((reason) => reason !== null).join('; ');
   const hasMore =
     all.all !== headTree ||
@@ -136,8 +134,10 @@ async function takeAnew(source: SnapshotSource, options: SnapshotOptions, outsid
   const result = { hasMore, incomplete: incomplete === '' ? null : incomplete };
   const isHead = options.mayBeHead && !hasMore && (staged === undefined || staged.tree === headTree);
   const { last } = options;
-  const isSame = last?.files === all.all && last.state === (isHead ? null : state) && own.length === 0;
-  if (isSame) return { ...result, snapshot: last, release: () => undefined };
+  const isSame = last?.files === all.all && last.state === (isHead ? null : state);
+  const held = isSame ? await listParents(source.repository, last) : [];
+  if (isSame && tips.every((tip) => held.includes(tip)))
+    return { ...result, snapshot: last, release: () => undefined };
   if (isHead)
     return {
       ...result,

@@ -3,9 +3,12 @@
  * arrive, and protected from a clean-up until a ref holds them.
  */
 
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { identityKey, parseIdentityKey } from '../base/identity.ts';
 import type { Oid } from '../base/oid.ts';
+import { isAlive, ownIdentity } from '../process/table.ts';
+import { readPlainFile } from './files.ts';
 import { flushNames } from './flush.ts';
 import { type GitPlace, pipeGit } from './git.ts';
 
@@ -27,18 +30,22 @@ export type Transfer = {
 /** Lets a clean-up take the objects again if no ref holds them; call it when the refs are set (or were given up). */
 export type Arrived = { readonly release: () => void };
 
+const KEPT_BY = 'phasr ';
+
 /**
  * Copies commits with everything they need. Two git processes.
  *
  * `--strict` parses and re-hashes every object and checks that what it refers to exists, so that forged or missing objects of an agent are
- * refused (hazards a33, a34, h28). `--keep` protects the new pack from `git gc --prune=now` until {@link Arrived.release}.
+ * refused (hazards a33, a34, h28). `--keep` protects the new pack from `git gc --prune=now` until {@link Arrived.release}, or until the process named
+ * there is dead ({@link releaseAbandoned}).
  * Throws `git-failed` when an object does not pass.
  */
 export async function transferCommits({ from, to, tips, known, scope }: Transfer): Promise<Arrived> {
   const revisions = [...tips, '--not', ...known, ''].join('\n');
   const pack = ['pack-objects', '--revs', '--stdout', '--delta-base-offset', '-q'];
   if (scope === 'local') pack.push('--local');
-  const index = ['index-pack', '--stdin', '--strict', '--keep=phasr'];
+  const keep = `--keep=${KEPT_BY}${identityKey(await ownIdentity())}`;
+  const index = ['index-pack', '--stdin', '--strict', keep];
   const printed = await pipeGit([from, to], [pack, index], { stdin: revisions, durable: true });
   const packs = join(to.commonDir, 'objects', 'pack');
   await flushNames([join(packs, 'pack')]);
@@ -48,4 +55,20 @@ export async function transferCommits({ from, to, tips, known, scope }: Transfer
       if (name !== undefined) rmSync(join(packs, `pack-${name}.keep`), { force: true });
     },
   };
+}
+
+/**
+ * Lets a clean-up take what dead processes had brought over: either a ref holds it, or whoever goes on with their work brings it anew.
+ * One folder is read when there is nothing of the kind.
+ */
+export async function releaseAbandoned(commonDir: string): Promise<void> {
+  const packs = join(commonDir, 'objects', 'pack');
+  if (!existsSync(packs)) return;
+  for (const name of readdirSync(packs).filter((entry) => entry.endsWith('.keep'))) {
+    const reason = readPlainFile(join(packs, name), 256) ?? '';
+    const keeper = reason.startsWith(KEPT_BY)
+      ? parseIdentityKey(reason.slice(KEPT_BY.length).trim())
+      : undefined;
+    if (keeper !== undefined && !(await isAlive(keeper))) rmSync(join(packs, name), { force: true });
+  }
 }

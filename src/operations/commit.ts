@@ -327,9 +327,10 @@ function restoreGitFile(dirs: TaskDirs): void {
   if (readPlainFile(path, 8192) === Buffer.from(gitFileText(dirs)).toString('latin1')) return;
   // A directory in its place is the agent's doing; nothing of ours reads it.
   if (findStat(path)?.isDirectory() === true) return;
-  const partial = `${path}.phasr-${uniqueName()}`;
-  writeFileSync(partial, gitFileText(dirs), { flag: 'wx' });
-  renameSync(partial, path);
+  // Beside the worktree: in it, a killed process would leave a file that is taken for work.
+  replaceFile(path, { aside: dirname(dirs.worktreePath) }, (partial) =>
+    writeFileSync(partial, gitFileText(dirs), { flag: 'wx' }),
+  );
 }
 
 /**
@@ -344,19 +345,26 @@ export function tellAgent(dirs: TaskDirs, task: Task, head: Oid): void {
   const areReal = folders.every((folder) => findStat(join(dirs.privateDir, folder))?.isDirectory() === true);
   // Otherwise the agent broke its own git dir. Its work is committed; a next run sees its files.
   if (!areReal) return;
-  replaceFile(join(dirs.privateDir, branch), (partial) =>
+  // At the top: among the refs, a killed process would leave a branch.
+  const aside = { aside: dirs.privateDir };
+  replaceFile(join(dirs.privateDir, branch), aside, (partial) =>
     writeFileSync(partial, `${head}\n`, { flag: 'wx' }),
   );
-  replaceFile(join(dirs.privateAdminDir, 'HEAD'), (partial) =>
+  replaceFile(join(dirs.privateAdminDir, 'HEAD'), aside, (partial) =>
     writeFileSync(partial, `ref: ${branchRef(task.branch)}\n`, { flag: 'wx' }),
   );
-  replaceFile(join(dirs.privateAdminDir, 'index'), (partial) =>
+  replaceFile(join(dirs.privateAdminDir, 'index'), aside, (partial) =>
     copyIndex(join(dirs.cleanDir, 'index'), partial),
   );
 }
 
-function replaceFile(path: string, write: (partial: string) => void): void {
-  const partial = `${path}.phasr-${uniqueName()}`;
+/** `aside`: a folder on the same disk for what is not yet whole. */
+function replaceFile(
+  path: string,
+  { aside }: { readonly aside: string },
+  write: (partial: string) => void,
+): void {
+  const partial = join(aside, `phasr-${uniqueName()}`);
   write(partial);
   renameSync(partial, path);
 }

@@ -165,7 +165,7 @@ async function captureFor(
       },
     );
   }
-  return captureUncommitted(place, head);
+  return captureUncommitted(place, head, context.paths.phasrDir);
 }
 
 /** Its tables of letters take 20 ms to load, which titles in plain ASCII need not wait for. */

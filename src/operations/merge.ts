@@ -356,10 +356,11 @@ export async function finishMerge(context: Context, task: Task): Promise<string>
     const kept =
       intent.worktree === null || !mustFollow
         ? []
-        : await finishFollowing(worktreePlace(intent.worktree, context.env), {
-            from: intent.expected,
-            to: intent.candidate,
-          });
+        : await finishFollowing(
+            worktreePlace(intent.worktree, context.env),
+            { from: intent.expected, to: intent.candidate },
+            context.paths.phasrDir,
+          );
     const merged = recordFacts(context, task.id, () => [completedMerge(intent)]);
     return { merged, kept };
   });

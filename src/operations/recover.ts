@@ -6,10 +6,12 @@
 
 import { MARKER_NAME } from '../agent/command.ts';
 import { PhasrError } from '../base/errors.ts';
+import { releaseAbandoned } from '../git/transfer.ts';
 import { isAlive } from '../process/table.ts';
 import { listSweepable } from '../store/trash.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Context, isHolderAlive, SWEEP_CLAIM, takeClaim, taskClaim } from './context.ts';
+import { removePartials } from './partials.ts';
 
 /** What was found and is being put right, for people; nothing is empty. */
 export type Recovered = { readonly id: number; readonly what: string };
@@ -17,6 +19,8 @@ export type Recovered = { readonly id: number; readonly what: string };
 /** Takes up what dead processes left. Inside a task it does nothing: an agent drives no tasks. */
 export async function recover(context: Context): Promise<readonly Recovered[]> {
   if (context.env[MARKER_NAME] !== undefined) return [];
+  await releaseAbandoned(context.repository.commonDir);
+  await removePartials([context.paths.phasrDir]);
   const recovered: Recovered[] = [];
   let mustStart = false;
   for (const task of context.store.list('active')) {

@@ -4,6 +4,7 @@
  */
 
 import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
 import { identityKey } from '../base/identity.ts';
 import { ownIdentity } from '../process/table.ts';
@@ -13,10 +14,11 @@ import { runPaths } from '../store/paths.ts';
 import { headOf, latestRun, type Task } from '../task/task.ts';
 import type { TaskId } from '../task/names.ts';
 import { commitTask } from './commit.ts';
-import { type Context, recordFacts, requireTask, takeClaim, taskClaim } from './context.ts';
+import { type Context, dirsOf, recordFacts, requireTask, takeClaim, taskClaim } from './context.ts';
 import { startWaiting } from './dispatch.ts';
 import { floorOfWaiting, requireUsableDisks } from './disks.ts';
 import { notify } from './notify.ts';
+import { removePartials } from './partials.ts';
 import { prepareWorktree } from './prepare.ts';
 import { keepQuietly } from './snapshot.ts';
 import { describeFailure, findStartedRun, followRun, type Following, startRun } from './run.ts';
@@ -27,9 +29,11 @@ export async function superviseTask(context: Context, id: TaskId): Promise<void>
   if (release === undefined) return;
   const run = { commonDir: context.repository.commonDir, task: id as number };
   const before = requireTask(context, id);
-  const { environment } = runPaths(context.paths, id, latestRun(before).run);
-  const ofRun = { ...context, env: readRunEnvironment(environment) ?? context.env };
+  const paths = runPaths(context.paths, id, latestRun(before).run);
+  const { cleanDir, privateDir, worktreePath } = dirsOf(context, before);
+  const ofRun = { ...context, env: readRunEnvironment(paths.environment) ?? context.env };
   try {
+    await removePartials([paths.directory, cleanDir, privateDir, dirname(worktreePath)]);
     await goOn(ofRun, before);
   } finally {
     context.places().leave(run);
@@ -76,13 +80,18 @@ async function holdPlace(
   context.places().take(place, { holder, agent: agent === null ? null : identityKey(agent) });
 }
 
-/** The running agent: found, or started now; undefined when there is none to follow. */
+/** The running agent: found, or started now; undefined when there is none to follow. From here on nobody needs the environment that it was asked for from. */
 async function begin(context: Context, task: Task): Promise<Following | undefined> {
-  if (task.phase.kind === 'running') return { task, exit: null };
-  if (task.phase.kind !== 'preparing') return undefined;
-  const found = await findStartedRun(context, task);
-  if (found !== undefined) return found;
-  const paths = runPaths(context.paths, task.id, latestRun(task).run);
+  try {
+    if (task.phase.kind === 'running') return { task, exit: null };
+    if (task.phase.kind !== 'preparing') return undefined;
+    return (await findStartedRun(context, task)) ?? (await start(context, task));
+  } finally {
+    rmSync(runPaths(context.paths, task.id, latestRun(task).run).environment, { force: true });
+  }
+}
+
+async function start(context: Context, task: Task): Promise<Following | undefined> {
   try {
     // It may have waited for long.
     requireUsableDisks(context, await floorOfWaiting(context));
@@ -101,12 +110,12 @@ async function begin(context: Context, task: Task): Promise<Following | undefine
     const message = describeFailure(error);
     if (now.directory !== null)
       return endUnstarted(context, now, { outcome: 'failed', evidence: `could not be started: ${message}` });
+    // Before it is nobody's any more: with this fact the run is over.
+    rmSync(runPaths(context.paths, task.id, run).environment, { force: true });
     recordFacts(context, task.id, () => [
       { type: 'worktree.failed', run, message: `no worktree: ${message}` },
     ]);
     return undefined;
-  } finally {
-    rmSync(paths.environment, { force: true });
   }
 }
 

@@ -9,7 +9,14 @@ import type { Oid } from '../base/oid.ts';
 import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
 import { takeSnapshot } from '../git/snapshot.ts';
 import { type TaskDirs, worktreeName } from '../git/task-dirs.ts';
-import { holdTrash, listSweepable, readTrashEntry, type TrashEntry } from '../store/trash.ts';
+import {
+  holdTrash,
+  isKept,
+  listSweepable,
+  markKept,
+  readTrashEntry,
+  type TrashEntry,
+} from '../store/trash.ts';
 import { asTaskId, rewrittenRef, type TaskId, trashRef } from '../task/names.ts';
 import { type Context, recordFacts, requireTask, SWEEP_CLAIM, takeClaim, userRepository } from './context.ts';
 import { removeTree } from './remove-tree.ts';
@@ -41,6 +48,8 @@ async function sweepEntry(context: Context, name: string): Promise<void> {
   if (entry === undefined) return;
   const id = asTaskId(entry.taskId);
   const directory = join(context.paths.trashDir, name);
+  // From here on there are fewer files than were kept: they must not be looked at again.
+  if (isKept(context.paths.trashDir, name)) return removeEntry(context, entry, directory);
   const kept = await keepEverything(context, { id, entry, directory });
   if (kept.held !== null) {
     holdTrash(context.paths.trashDir, name, kept.held);
@@ -51,8 +60,14 @@ async function sweepEntry(context: Context, name: string): Promise<void> {
   recordFacts(context, id, () => [
     { type: 'trash.swept', kept: kept.ref, held: null, snapshot: kept.snapshot },
   ]);
-  await removeTree(entry.worktree, context.env);
-  await removeTree(directory, context.env);
+  markKept(context.paths.trashDir, name);
+  await removeEntry(context, entry, directory);
+}
+
+/** The entry's own marks last: as long as they are there, a killed sweeper's successor goes on here. */
+async function removeEntry(context: Context, entry: TrashEntry, directory: string): Promise<void> {
+  const parts = ['git', 'registration', 'clean'].map((part) => join(directory, part));
+  for (const path of [entry.worktree, ...parts, directory]) await removeTree(path, context.env);
 }
 
 type Swept = { readonly ref: string | null; readonly snapshot: Oid | null; readonly held: string | null };

@@ -120,7 +120,8 @@ export async function finishUnmerge(context: Context, task: Task): Promise<strin
     // Somebody who has gone on from there has looked after his files himself.
     if (now === intent.expected && intent.worktree !== null) {
       const place = worktreePlace(intent.worktree, context.env);
-      await finishFollowing(place, { from: intent.candidate, to: intent.expected });
+      const move = { from: intent.candidate, to: intent.expected };
+      await finishFollowing(place, move, context.paths.phasrDir);
     }
     recordFacts(context, task.id, () => [{ type: 'unmerge.completed', ...intent }]);
     const { id } = requireTask(context, task.id);

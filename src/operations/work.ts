@@ -12,7 +12,7 @@ import { readRefAsText } from '../git/refs.ts';
 import { listStagedPaths } from '../git/staged-paths.ts';
 import { findUnfinished } from '../git/worktree.ts';
 import { rewrittenRef } from '../task/names.ts';
-import type { Task } from '../task/task.ts';
+import { headOf, type Task } from '../task/task.ts';
 import { isCommitted } from './commit.ts';
 import { type Context, dirsOf, objectsOf, roomOf, userRepository } from './context.ts';
 
@@ -127,7 +127,7 @@ async function findPrivate(context: Context, task: Task): Promise<Work> {
   };
   const tips = readAllTips(dirs.privateDir, dirs.privateAdminDir);
   const [oids, areReadable] = await Promise.all([
-    findPrivateCommits({ repository: userRepository(context), privateObjects }, tips),
+    findPrivateCommits({ repository: userRepository(context), privateObjects }, tips, headOf(task)),
     areThere(privateObjects, tips),
   ]);
   const others = areReadable ? [] : ['commits that cannot be read'];

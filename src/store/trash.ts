@@ -16,11 +16,11 @@ export type TrashEntry = {
   readonly merged: boolean;
 };
 
-/** The entries that a sweeper may empty: complete, and not held back by an earlier one. */
+/** The entries that a sweeper may empty, or go on emptying: complete or kept, and not held back by an earlier one. */
 export function listSweepable(trashDir: string): readonly string[] {
   if (!existsSync(trashDir)) return [];
   return readdirSync(trashDir).filter(
-    (name) => isComplete(trashDir, name) && !existsSync(heldPath(trashDir, name)),
+    (name) => (isComplete(trashDir, name) || isKept(trashDir, name)) && !existsSync(heldPath(trashDir, name)),
   );
 }
 
@@ -53,6 +53,20 @@ export function holdTrash(trashDir: string, name: string, reason: string): void 
   writeWhole(heldPath(trashDir, name), `${reason}\n`);
 }
 
+/** Marks an entry of which a ref holds everything, before the first of its files is deleted. */
+export function markKept(trashDir: string, name: string): void {
+  writeWhole(keptPath(trashDir, name), '');
+}
+
+/** True once the entry's files are in a ref and being deleted: there may be fewer of them than were kept. */
+export function isKept(trashDir: string, name: string): boolean {
+  return existsSync(keptPath(trashDir, name)) && existsSync(join(trashDir, name, 'entry.json'));
+}
+
+function keptPath(trashDir: string, name: string): string {
+  return join(trashDir, name, 'kept');
+}
+
 function heldPath(trashDir: string, name: string): string {
   return join(trashDir, name, 'held');
 }
@@ -75,7 +89,8 @@ export function listTrash(trashDir: string): readonly {
   if (!existsSync(trashDir)) return [];
   return readdirSync(trashDir).map((name) => {
     const isHeld = existsSync(heldPath(trashDir, name));
-    const state = isHeld ? 'held' : isComplete(trashDir, name) ? 'sweepable' : 'partial';
+    const isSweepable = isComplete(trashDir, name) || isKept(trashDir, name);
+    const state = isHeld ? 'held' : isSweepable ? 'sweepable' : 'partial';
     return { name, state, worktree: readTrashEntry(trashDir, name)?.worktree ?? null };
   });
 }

@@ -1,0 +1,33 @@
+/** What dead processes have left half-written, or half-deleted: files and folders whose names say which process they belong to. */
+
+import { lstatSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { findNamer } from '../base/unique.ts';
+import { findProcess } from '../process/table.ts';
+
+/**
+ * Removes, directly below some folders, what processes that live no more have named with `uniqueName`. Nothing is missed: a half-written file's
+ * deed is done again, and a folder is named so only when it is given up.
+ */
+export async function removePartials(directories: readonly string[]): Promise<void> {
+  for (const directory of directories) {
+    for (const name of listNames(directory)) {
+      const namer = findNamer(name);
+      if (namer === undefined || (await findProcess(namer)) !== undefined) continue;
+      const path = join(directory, name);
+      const isGivenUp = name.endsWith('.failed');
+      const stat = lstatSync(path, { throwIfNoEntry: false });
+      if (isGivenUp ? stat?.isDirectory() === true : stat?.isFile() === true)
+        rmSync(path, { recursive: isGivenUp, force: true });
+    }
+  }
+}
+
+function listNames(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    // Safe to ignore: it was not made yet.
+    return [];
+  }
+}
