@@ -24,6 +24,7 @@ import {
   RECOVER,
   VERSION,
 } from '../bench/start-up.mjs';
+import { measureSnapshots, snapshotNames } from '../bench/snapshot.mjs';
 import { launchTask } from '../bench/tasks.mjs';
 import { World } from '../bench/world.mjs';
 
@@ -175,7 +176,9 @@ function makePlans(wants) {
     .map((repository) => ({
       ...repository,
       launches: [...Object.values(launchNames(repository)), discardName(repository)].some(wants),
-      looks: Object.values(lookNames(repository)).some(wants),
+      looks: [...Object.values(lookNames(repository)), ...Object.values(snapshotNames(repository))].some(
+        wants,
+      ),
       merges: wants(mergeName(repository)),
     }))
     .filter(({ launches, looks, merges }) => launches || looks || merges);
@@ -195,6 +198,7 @@ async function prepare(bench, { launches: wantsLaunches, looks, merges }, fixtur
   if (looks) {
     const task = launches?.tasks[0] ?? toMerge[0] ?? (await launchTask(world, fixture));
     await measureLooks(bench, fixture, task);
+    if (Object.values(snapshotNames(fixture)).some(bench.wants)) await measureSnapshots(bench, fixture, task);
   }
   return { fixture, launches, toMerge };
 }

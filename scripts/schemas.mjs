@@ -138,7 +138,7 @@ const SORTED = ['landed', 'landed by squash or rebase', 'empty'];
 const how = oneOf('contained', 'merge adds nothing', 'same patch', 'same patches', 'no changes');
 const cleanupTarget = orNull(object({ branch: text, oid }));
 /** Fields that records of before they were thought of do not have. @type {Record<string, Record<string, Schema>>} */
-const LATER_FACTS = { 'worktree.ready': { token: text } };
+const LATER_FACTS = { 'worktree.ready': { token: text }, 'trash.swept': { snapshot: orNull(oid) } };
 /** The recorded facts of a task, by their type. */
 const FACTS = {
   'task.launched': {
@@ -192,7 +192,7 @@ const FACTS = {
   'task.discarded': {},
   'cleanup.started': { sorted: oneOf(...SORTED), how, head: oid, target: cleanupTarget, words: text },
   'worktree.removed': { kept: orNull(text) },
-  'trash.swept': { kept: orNull(text), held: orNull(text), snapshot: orNull(oid) },
+  'trash.swept': { kept: orNull(text), held: orNull(text) },
   'trash.emptied': { by: oneOf('age', 'person') },
   'restore.started': { source: oneOf('disk', 'snapshot'), snapshot: orNull(oid) },
   'restore.failed': { message: text },

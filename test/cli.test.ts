@@ -125,6 +125,7 @@ test('tasks are named by number, range, list or branch; every command speaks JSO
     'worktree.ready',
     'run.started',
     'run.ended',
+    'snapshot.taken',
     'head.recorded',
   ]);
   expect(await world.json(['merge', '2', '3'])).toMatchObject({

@@ -179,6 +179,89 @@ const OPERATIONS: readonly Operation[] = [
     work: LATER_STAGED,
     brings: [],
   },
+  {
+    name: 'snapshot',
+    in: 'cli',
+    prepare: editedLater,
+    args: ['snapshot', '1'],
+    finished: 'done',
+    again: () => ['snapshot', '1'],
+    work: LATER_STAGED,
+    brings: [],
+  },
+  {
+    name: 'rewind',
+    in: 'cli',
+    prepare: editedLater,
+    args: ['rewind', '1', '1'],
+    finished: 'done',
+    again: () => ['rewind', '1', '1'],
+    work: LATER_STAGED,
+    brings: [],
+  },
+  {
+    name: 'restore',
+    in: 'cli',
+    prepare: async (world) => {
+      await editedLater(world);
+      await world.ok(['discard', '1']);
+    },
+    args: ['restore', '1'],
+    finished: 'done',
+    again: () => ['restore', '1'],
+    work: LATER_STAGED,
+    brings: [],
+  },
+  {
+    name: 'restore from the disk',
+    in: 'cli',
+    // No ref can hold a repository of its own, so its files stay where they are.
+    prepare: async (world) => {
+      await editedLater(world);
+      const { worktree } = await world.json(['show', '1']);
+      world.git(['init', '-q', 'nested'], worktree);
+      world.commit('nested', { own: 'own\n' }, join(worktree, 'nested'));
+      await world.ok(['discard', '1']);
+    },
+    args: ['restore', '1'],
+    finished: 'done',
+    again: () => ['restore', '1'],
+    work: LATER_STAGED,
+    brings: [],
+  },
+  ...['merge', 'squash'].map((strategy): Operation => {
+    return {
+      name: `undo of a ${strategy}`,
+      in: 'cli',
+      prepare: async (world) => {
+        await launched(world);
+        await world.ok(['merge', '1', '--strategy', strategy]);
+      },
+      args: ['undo'],
+      finished: 'done',
+      again: (state) => (state === 'merged' ? ['undo'] : ['restore', '1']),
+      work: WORK,
+      brings: BRINGS,
+    };
+  }),
+  {
+    name: 'cleanup',
+    in: 'cli',
+    // Somebody has put its work into the target as one commit, and stands elsewhere.
+    prepare: async (world) => {
+      standElsewhere(world);
+      const script = `printf x >> "$HOME/${AGENT_STARTS}"; ${write('committed.txt')}; echo >> "$HOME/${AGENT_ENDED}"`;
+      await world.ok(['run', 'do it', '--base', 'main', '--', 'sh', '-c', script]);
+      const { branch } = await world.json(['show', '1']);
+      const squashed = world.git(['commit-tree', '-p', 'main', '-m', 'squashed', `${branch}^{tree}`]);
+      world.git(['update-ref', 'refs/heads/main', squashed]);
+    },
+    args: ['cleanup'],
+    finished: 'merged',
+    again: () => ['cleanup'],
+    work: { 'committed.txt': WORK['committed.txt'] ?? '' },
+    brings: [],
+  },
 ];
 
 /** Of how many points one is tried in the sample. */

@@ -137,7 +137,7 @@ for (const strategy of ['merge', 'squash', 'rebase'] as const) {
       }[strategy],
     );
     expect(world.git(['status', '--porcelain'])).toBe('');
-    const kept = world.git(['for-each-ref', '--format=%(objectname)', 'refs/phasr']);
+    const kept = world.git(['for-each-ref', '--format=%(objectname)', 'refs/phasr/trash']);
     // After squash and rebase the agent's own commits are reachable from the trash ref only.
     expect(kept).toBe(strategy === 'merge' ? '' : task.head);
   });

@@ -10,5 +10,5 @@ test('an amount of disk is a whole number with its unit, or 0; everything else i
 
 test('an amount is shown rounded down', () => {
   const shown = [0, 999_999, 1_550_000, 499_999_999, 1_990_000_000, 71_400_000_000].map(renderSize);
-  expect(shown).toEqual(['0 MB', '0.9 MB', '1.5 MB', '499 MB', '1.9 GB', '71 GB']);
+  expect(shown).toEqual(['0 B', '999 KB', '1.5 MB', '499 MB', '1.9 GB', '71 GB']);
 });

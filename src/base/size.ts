@@ -16,9 +16,12 @@ export function parseSize(text: string): number | undefined {
   return text === '0' ? 0 : Number(text.slice(0, -2)) * (UNIT_BYTES.get(text.slice(-2)) ?? Number.NaN);
 }
 
+/** Smaller ones are shown, but nobody types them. */
+const SHOWN: readonly (readonly [string, number])[] = [['B', 1], ['KB', 1000], ...UNIT_BYTES];
+
 /** `312 MB`, `1.5 GB`: rounded down, so that what is missing is not shown as there. */
 export function renderSize(bytes: number): string {
-  const [unit, size] = [...UNIT_BYTES].findLast(([, unitBytes]) => bytes >= unitBytes) ?? ['MB', MB];
-  const scale = bytes < 10 * size ? 10 : 1;
+  const [unit, size] = SHOWN.findLast(([, unitBytes]) => bytes >= unitBytes) ?? ['B', 1];
+  const scale = size > 1 && bytes < 10 * size ? 10 : 1;
   return `${Math.floor((bytes / size) * scale) / scale} ${unit}`;
 }

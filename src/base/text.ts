@@ -75,14 +75,6 @@ export function renderCount(count: number, one: string, many = `${one}s`): strin
   return `${count} ${count === 1 ? one : many}`;
 }
 
-/** A size in words, in powers of 1000 as disks are sold: `512 B`, `1.4 MB`. */
-export function renderBytes(bytes: number): string {
-  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
-  let [value, unit] = [bytes, 0];
-  for (; value >= 999.5 && unit < units.length - 1; unit++) value /= 1000;
-  return `${unit === 0 || value >= 99.5 ? Math.round(value) : value.toFixed(1)} ${units[unit] ?? ''}`;
-}
-
 /** A duration in its largest one or two units: `0s`, `42s`, `3m`, `2h 5m`, `4d`. */
 export function renderDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));

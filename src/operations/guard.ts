@@ -82,7 +82,8 @@ function renderOccupants(occupants: readonly Occupant[]): string {
   return named.join(', ') + (more === 0 ? '' : ` and ${renderCount(more, 'other')}`);
 }
 
-const HINT = 'Nothing was removed. Put it back as it was; what was committed is on the task branch.';
+const HINT =
+  'Nothing was removed. Put it back as it was, or let phasr doctor --fix try; what was committed is on the task branch.';
 
 function describe({ id }: Pick<Task, 'id'>, defect: string): string {
   return `task ${id} cannot be removed: ${defect}`;

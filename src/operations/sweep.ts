@@ -19,6 +19,7 @@ import {
 } from '../store/trash.ts';
 import { asTaskId, rewrittenRef, type TaskId, trashRef } from '../task/names.ts';
 import { type Context, recordFacts, requireTask, SWEEP_CLAIM, takeClaim, userRepository } from './context.ts';
+import { findForeignTrash } from './guard.ts';
 import { removeTree } from './remove-tree.ts';
 import { describeFailure } from './run.ts';
 import { expireTrash } from './trash.ts';
@@ -46,6 +47,8 @@ export async function sweepTrash(context: Context): Promise<void> {
 async function sweepEntry(context: Context, name: string): Promise<void> {
   const entry = readTrashEntry(context.paths.trashDir, name);
   if (entry === undefined) return;
+  const foreign = findForeignTrash(context, name, entry);
+  if (foreign !== undefined) return holdTrash(context.paths.trashDir, name, foreign);
   const id = asTaskId(entry.taskId);
   const directory = join(context.paths.trashDir, name);
   // From here on there are fewer files than were kept: they must not be looked at again.

@@ -16,7 +16,7 @@ export async function findOccupants(folder: string): Promise<readonly Occupant[]
   if (everybody === 'unknown') return 'unknown';
   return everybody
     .filter(({ pid, cwd }) => pid !== process.pid && (cwd === folder || cwd.startsWith(`${folder}/`)))
-    .map(({ pid, program }) => ({ pid, program }));
+    .map(({ pid, program }) => ({ pid, program: program() }));
 }
 
 /** More generations than any terminal, shell and script have between them; against going round in circles. */
@@ -32,7 +32,8 @@ export async function listAncestors(): Promise<ReadonlySet<number>> {
   return ancestors;
 }
 
-type Worker = Occupant & { readonly cwd: string };
+/** The program's name is asked for only of those that are in the folder. */
+type Worker = { readonly pid: number; readonly cwd: string; readonly program: () => string };
 
 function listByProc(): readonly Worker[] {
   const workers: Worker[] = [];
@@ -40,13 +41,21 @@ function listByProc(): readonly Worker[] {
     if (!/^\d+$/.test(name)) continue;
     try {
       const cwd = readlinkSync(`/proc/${name}/cwd`);
-      const program = readFileSync(`/proc/${name}/comm`, 'utf8').trim();
-      workers.push({ pid: Number(name), program, cwd });
+      workers.push({ pid: Number(name), cwd, program: () => readProgram(name) });
     } catch {
       // Safe to ignore: it has just ended, is a zombie, or belongs to another user.
     }
   }
   return workers;
+}
+
+function readProgram(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    // Safe to ignore: it has just ended.
+    return 'a program that has just ended';
+  }
 }
 
 const LSOF_LIMITS = { timeoutMs: 20_000, stdoutBytesMax: 16 * 1024 * 1024 };
@@ -67,7 +76,8 @@ async function listByLsof(): Promise<readonly Worker[] | 'unknown'> {
   for (const line of lines) {
     if (line.startsWith('p')) pid = Number(line.slice(1));
     if (line.startsWith('c')) program = line.slice(1);
-    if (line.startsWith('n')) workers.push({ pid, program, cwd: line.slice(1) });
+    const named = program;
+    if (line.startsWith('n')) workers.push({ pid, program: () => named, cwd: line.slice(1) });
   }
   // It sees at least this very process; otherwise it saw nothing.
   return workers.some((worker) => worker.pid === process.pid) ? workers : 'unknown';

@@ -1,6 +1,7 @@
 /** `phasr trash`. */
 
-import { renderBytes, renderDuration, renderVisible } from '../../base/text.ts';
+import { renderSize } from '../../base/size.ts';
+import { renderDuration, renderVisible } from '../../base/text.ts';
 import type { TrashItem } from '../../operations/trash.ts';
 import type { Phasr } from '../../phasr.ts';
 import type { TaskId } from '../../task/names.ts';
@@ -36,7 +37,7 @@ export const trash: Handler = (invocation) =>
       String(item.task.id),
       item.task.phase.kind,
       `${renderDuration(nowMs - item.sinceMs)} ago`,
-      item.bytes === null ? '' : renderBytes(item.bytes),
+      item.bytes === null ? '' : renderSize(item.bytes),
       untilOf(item, nowMs),
       renderVisible(item.task.title),
     ]);
