@@ -181,6 +181,7 @@ const OPERATIONS: readonly Operation[] = [
   },
   {
     name: 'snapshot',
+    repeats: true,
     in: 'cli',
     prepare: editedLater,
     args: ['snapshot', '1'],
@@ -191,6 +192,7 @@ const OPERATIONS: readonly Operation[] = [
   },
   {
     name: 'rewind',
+    repeats: true,
     in: 'cli',
     prepare: editedLater,
     args: ['rewind', '1', '1'],
@@ -265,7 +267,7 @@ const OPERATIONS: readonly Operation[] = [
 ];
 
 /** Of how many points one is tried in the sample. */
-const SAMPLE = 31;
+const SAMPLE = 101;
 const CHOICE = process.env['PHASR_CRASH'] ?? '';
 const SEED = Number(process.env['PHASR_CRASH_SEED'] ?? Math.floor(Math.random() * SAMPLE));
 

@@ -24,7 +24,7 @@ import { asTaskId } from '../src/task/names.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
-const SEQUENCES = Number(process.env['PHASR_SEQUENCES'] ?? 15);
+const SEQUENCES = Number(process.env['PHASR_SEQUENCES'] ?? 6);
 const SEED = Number(process.env['PHASR_SEED'] ?? Date.now() % 2 ** 31);
 
 type Step =

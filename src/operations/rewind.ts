@@ -1,5 +1,6 @@
 /** Puts a task's worktree back to one of its snapshots. What it is now is kept in a snapshot first. */
 
+import { join } from 'node:path';
 import { branchRef } from '../base/oid.ts';
 import { isAncestor, readTree } from '../git/commit.ts';
 import { flushDisks } from '../git/flush.ts';
@@ -26,6 +27,7 @@ import {
 import { findRemovalRefusal } from './guard.ts';
 import { findSnapshot } from './history.ts';
 import { tellAgent } from './commit.ts';
+import { removePartials } from './partials.ts';
 import { snapshotTask } from './snapshot.ts';
 
 export type RewindOutcome =
@@ -84,6 +86,7 @@ export async function finishRewind(context: Context, task: Task): Promise<string
   const [to, from] = [findSnapshot(task, phase.to), findSnapshot(task, phase.from)];
   if (to === undefined || from === undefined) throw new Error(`a snapshot of task ${task.id} is gone`);
   const dirs = dirsOf(context, task);
+  await removePartials([dirs.cleanDir, join(dirs.cleanDir, 'raw'), dirs.privateAdminDir]);
   await unpackSnapshot({ dirs, env: context.env }, { snapshot: to, from: from.files });
   if (to.state === null) {
     forgetUnfinished(dirs.privateAdminDir);

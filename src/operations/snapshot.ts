@@ -1,5 +1,6 @@
 /** Snapshots of a task that has a worktree: when a run begins and ends, while it works, and before anything is put back. */
 
+import { join } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { findWorktree } from '../git/clean-room.ts';
@@ -19,6 +20,7 @@ import {
   taskClaim,
   userRepository,
 } from './context.ts';
+import { removePartials } from './partials.ts';
 import { settingsHere } from './settings.ts';
 
 /**
@@ -32,6 +34,8 @@ export async function snapshotTask(
 ): Promise<TaskSnapshot | null> {
   const presence = task.directory === null ? 'gone' : findWorktree(task.worktreePath, task.directory);
   if (presence !== 'present') return null;
+  const { cleanDir } = dirsOf(context, task);
+  await removePartials([cleanDir, join(cleanDir, 'raw')]);
   const place = userRepository(context);
   const branch = readRefAsText(place.commonDir, branchRef(task.branch));
   const last = task.snapshots?.at(-1) ?? null;

@@ -35,6 +35,8 @@ export type Operation = {
   readonly again: (state: string | undefined) => readonly string[];
   /** All that the agent, and a person after it, have made. */
   readonly work: Work;
+  /** True where the task is in the same state before and after: then it is done once more in any case. */
+  readonly repeats?: true;
   /** Paths that a merge brings to the person's worktree. */
   readonly brings: readonly string[];
 };
@@ -132,7 +134,8 @@ export async function perform(
 
 /** One command at most, then nobody is at work any more. */
 async function finish(operation: Operation, world: World, before: string | undefined): Promise<void> {
-  const ran = before === operation.finished ? undefined : await world.phasr(operation.again(before));
+  const isFinished = before === operation.finished && operation.repeats !== true;
+  const ran = isFinished ? undefined : await world.phasr(operation.again(before));
   const after = await stateOf(world);
   if (after !== operation.finished)
     throw new Error(`it is ${after}, not ${operation.finished}: ${ran?.stdout ?? ''}${ran?.stderr ?? ''}`);
