@@ -154,6 +154,8 @@ test('config shows each value and where it comes from, without the variables of 
     ['notify.desktop', 'default', 'true'],
     ['notify.command', 'default', 'not set'],
     ['open.editor', 'user', '["code","-n"]'],
+    ['snapshots.every', 'default', '1m'],
+    ['trash.days', 'default', '30'],
     ['agents.mine', 'repository', `["${world.repo}/mine.sh"]`],
     [''],
     ['user', `${world.home}/.config/phasr/config.toml`],
