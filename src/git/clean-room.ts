@@ -117,9 +117,13 @@ export async function captureTree(
   const index = join(gitDir, `index.${uniqueName()}`);
   const live = join(gitDir, 'index.live');
   const knowsLive = options.keepIndex === 'live' && findStat(live) !== undefined;
-  copyIndex(knowsLive ? live : join(gitDir, 'index'), index);
+  const own = knowsLive ? live : join(gitDir, 'index');
+  // A power cut right after the checkout may have emptied it; the base commit then has to do.
+  const isWhole = (findStat(own)?.size ?? 0) > 0;
+  if (isWhole) copyIndex(own, index);
   try {
     const place = { ...room, variables: { ...room.variables, GIT_INDEX_FILE: index } };
+    if (!isWhole) await runGit(place, ['read-tree', base]);
     const gitlinks = await knownGitlinks(place, gitDir);
     await followAgentIndex(place, { agent: options.agentIndex, seed: join(gitDir, 'index') });
     const incomplete = await stageAll(place, { gitlinks, workTree });

@@ -63,6 +63,9 @@ export async function prepareWorktree(context: Context, task: Task): Promise<Tas
     mkdirSync(task.worktreePath, { recursive: true, mode: 0o777 });
     writeFileSync(join(task.worktreePath, '.git'), gitFileText(dirs), { flag: 'wx' });
     await register(context, { ...task, token }, dirs);
+    // While git writes the files.
+    const flushing = flushPreparation(dirs);
+    flushing.catch(() => undefined);
     const mayFetch = settingValue(facts.settings, 'extensions.partialclone') !== undefined;
     await checkOutBase(roomOf(context, task), task.base.oid, { mayFetch });
     copyIndex(join(dirs.cleanDir, 'index'), join(dirs.registrationDir, 'index'));
@@ -71,7 +74,8 @@ export async function prepareWorktree(context: Context, task: Task): Promise<Tas
     else await unpackCarried(roomOf(context, task), task.carried, { base: task.base.oid, agentIndex });
     const warnings = await runPostCheckoutHook(context, task, facts);
     const directory = readWorktreeIdentity(task.worktreePath);
-    await flushPreparation(dirs);
+    await flushing;
+    flushIndexes(dirs);
     return recordFacts(context, task.id, () => [{ type: 'worktree.ready', directory, token, warnings }]);
   } catch (error) {
     await rollBack(context, task, dirs);
@@ -81,7 +85,7 @@ export async function prepareWorktree(context: Context, task: Task): Promise<Tas
 
 /**
  * What is recorded as ready is not made again after a power cut, so it must be on the disk: everything but the files checked out, which may be many, and which the base
- * commit has.
+ * commit has, and the indexes over them.
  */
 async function flushPreparation(dirs: TaskDirs): Promise<void> {
   for (const directory of [dirs.privateDir, dirs.cleanDir, dirs.registrationDir]) await flushTree(directory);
@@ -89,6 +93,15 @@ async function flushPreparation(dirs: TaskDirs): Promise<void> {
   const worktrees = dirname(worktreePath);
   const folders = [worktreePath, worktrees, dirname(worktrees), dirname(dirname(registrationDir))];
   await flushPaths([join(worktreePath, '.git'), ...folders]);
+}
+
+/** A person waits for his agent, and of 50,000 files an index has 5 MB: these follow while it begins. Lost in that moment, they are made again. */
+function flushIndexes(dirs: TaskDirs): void {
+  const indexes = [dirs.cleanDir, dirs.privateAdminDir, dirs.registrationDir].map((dir) =>
+    join(dir, 'index'),
+  );
+  // Safe to ignore: a disk that cannot take them says so at the next step.
+  void flushPaths([...indexes, ...indexes.map((index) => dirname(index))]).catch(() => undefined);
 }
 
 /** What an earlier attempt at this very preparation left; never anything an agent has worked in. */
