@@ -73,9 +73,14 @@ test.each(MOVES)(
       renameSync(old.home, home);
       options = { env: { PHASR_HOME: home } };
     }
-    const all = listFiles(world.root);
+    // Of a database that is only read SQLite may leave an empty log.
+    const withoutLogs = (): object =>
+      Object.fromEntries(
+        Object.entries(listFiles(world.root)).filter(([path]) => !/-(?:shm|wal)$/.test(path)),
+      );
+    const all = withoutLogs();
     const planned = await fix(world, { ...options, isDryRun: true });
-    expect(listFiles(world.root)).toEqual(all);
+    expect(withoutLogs()).toEqual(all);
     const repairs = await fix(world, options);
     expect(repairs.map(({ outcome }) => outcome)).toEqual(planned.map(() => 'done'));
     const count = (part: string): number => repairs.filter(({ message }) => message.includes(part)).length;
