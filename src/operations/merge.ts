@@ -82,7 +82,9 @@ export async function mergeTask(context: Context, id: TaskId, request: MergeRequ
   }
   try {
     const task = requireTask(context, id);
-    const refusal = findRefusal(task, 'merge') ?? withoutWork(task);
+    // Before git of our own works there.
+    const refusal =
+      findRefusal(task, 'merge') ?? withoutWork(task) ?? (await findRemovalRefusal(context, task));
     if (refusal !== undefined) return refusal;
     const plan = async (now: Task): Promise<MergePlan | Refusal> =>
       planMerge(context, now, { ...request, ...(await surroundings) });
@@ -102,23 +104,19 @@ async function landRecorded(context: Context, task: Task, plan: Planner): Promis
   if (task.head === null) return undefined;
   return withMutex(context.paths.mutex, context.clock, async () => {
     // The plan is begun first: its git processes are many and short, those of the look few and long.
-    const [planned, isPresent, kept] = await Promise.all([
+    const [planned, isPresent] = await Promise.all([
       plan(task),
       // What keeps it from being looked at comes up again, and is said, when its files are committed.
       isCommitted(context, task).catch(() => false),
-      // Last, while git is at work: it reads the process table.
-      findRemovalRefusal(context, task),
     ]);
-    if (isPresent && kept === undefined) return executeMerge(context, task, planned);
+    if (isPresent) return executeMerge(context, task, planned);
     if (planned.kind === 'ready') planned.release();
-    return kept;
+    return undefined;
   });
 }
 
 /** What lies in the worktree is what gets merged, also what a person has changed there by hand since. */
 async function landPresent(context: Context, task: Task, plan: Planner): Promise<MergeOutcome> {
-  const kept = await findRemovalRefusal(context, task);
-  if (kept !== undefined) return kept;
   await commitTask(context, task);
   const committed = requireTask(context, task.id);
   return withMutex(context.paths.mutex, context.clock, async () =>
