@@ -69,7 +69,8 @@ async function readWays(context: Context): Promise<NotifyWays> {
   }
 }
 
-async function isWatched(context: Context, task: Task): Promise<boolean> {
+/** Whether a living process shows the task to its person. */
+export async function isWatched(context: Context, task: Task): Promise<boolean> {
   for (const { holder, tasks, forget } of listWatchers(context.paths.watchersDir)) {
     if (!(await isHolderAlive(holder))) forget();
     else if (tasks.includes(task.id)) return true;

@@ -17,7 +17,7 @@ import { commitTask } from './commit.ts';
 import { type Context, dirsOf, recordFacts, requireTask, takeClaim, taskClaim } from './context.ts';
 import { startWaiting } from './dispatch.ts';
 import { floorOfWaiting, requireUsableDisks } from './disks.ts';
-import { notify } from './notify.ts';
+import { isWatched, notify } from './notify.ts';
 import { removePartials } from './partials.ts';
 import { prepareWorktree } from './prepare.ts';
 import { keepQuietly } from './snapshot.ts';
@@ -32,9 +32,10 @@ export async function superviseTask(context: Context, id: TaskId): Promise<void>
   const paths = runPaths(context.paths, id, latestRun(before).run);
   const { cleanDir, privateDir, worktreePath } = dirsOf(context, before);
   const ofRun = { ...context, env: readRunEnvironment(paths.environment) ?? context.env };
+  let wasWatched = false;
   try {
     await removePartials([paths.directory, cleanDir, privateDir, dirname(worktreePath)]);
-    await goOn(ofRun, before);
+    wasWatched = await goOn(ofRun, before);
   } finally {
     context.places().leave(run);
     release();
@@ -42,10 +43,11 @@ export async function superviseTask(context: Context, id: TaskId): Promise<void>
   }
   // Last: nobody who waits for the task waits for the person to be told.
   const ended = requireTask(context, id);
-  if (ended.seq !== before.seq) await notify(ofRun, ended);
+  if (ended.seq !== before.seq && !wasWatched) await notify(ofRun, ended);
 }
 
-async function goOn(context: Context, first: Task): Promise<void> {
+/** Gives whether somebody was watching right before the end was recorded: who saw it may be gone a moment later. */
+async function goOn(context: Context, first: Task): Promise<boolean> {
   let task = first;
   if (task.phase.kind === 'queued') task = prepareRun(context, task);
   if (task.phase.kind === 'preparing') await holdPlace(context, task, null);
@@ -55,7 +57,9 @@ async function goOn(context: Context, first: Task): Promise<void> {
     task = await followRun(context, following);
   }
   task = requireTask(context, task.id);
+  const wasWatched = await isWatched(context, task);
   if (task.phase.kind === 'committing') await commitRun(context, task);
+  return wasWatched;
 }
 
 function prepareRun(context: Context, task: Task): Task {
