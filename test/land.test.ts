@@ -32,6 +32,16 @@ const OLD = {
   'mine-staged': 'mine\n',
 };
 
+/** Commits what there is on the task's branch, and moves `main` there without its files. */
+function commitMove(world: World): string {
+  world.git(['add', '-A']);
+  world.git(['commit', '-qm', 'new']);
+  const to = world.git(['rev-parse', 'HEAD']);
+  world.git(['switch', '-q', 'main']);
+  world.git(['update-ref', 'refs/heads/main', to]);
+  return to;
+}
+
 /** Two commits, `main` at the new one, and the worktree still at the old one: a kill right after the ref has moved. */
 function makeMove(world: World): { from: string; to: string } {
   world.init(OLD);
@@ -45,12 +55,7 @@ function makeMove(world: World): { from: string; to: string } {
   writeFileSync(join(world.repo, 'z-added'), 'added\n');
   chmodSync(join(world.repo, 'g-mode'), 0o755);
   symlinkSync('f-kept', join(world.repo, 'h-link'));
-  world.git(['add', '-A']);
-  world.git(['commit', '-qm', 'new']);
-  const to = world.git(['rev-parse', 'HEAD']);
-  world.git(['switch', '-q', 'main']);
-  world.git(['update-ref', 'refs/heads/main', to]);
-  return { from, to };
+  return { from, to: commitMove(world) };
 }
 
 function makeUserEdits(world: World): void {
@@ -175,12 +180,7 @@ function makeSmallMove(world: World): { from: string; to: string } {
   symlinkSync('f-kept', join(world.repo, 'h-link'));
   mkdirSync(join(world.repo, 'new'));
   writeFileSync(join(world.repo, 'new/z-added'), 'added\n');
-  world.git(['add', '-A']);
-  world.git(['commit', '-qm', 'new']);
-  const to = world.git(['rev-parse', 'HEAD']);
-  world.git(['switch', '-q', 'main']);
-  world.git(['update-ref', 'refs/heads/main', to]);
-  return { from, to };
+  return { from, to: commitMove(world) };
 }
 
 test('a move of few paths changes these alone, whatever they are called', async () => {

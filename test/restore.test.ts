@@ -261,6 +261,20 @@ test('the trash says what is kept, how large it is and until when; emptied, it c
   expect(refused.stderr).toContain('was emptied from the trash');
 });
 
+test('undo of a cleanup brings the task back beside the target that has its work', async () => {
+  await using world = makeWorld('undo-cleanup');
+  world.init(FILES);
+  const task = await world.task('echo work > work');
+  world.git(['merge', '-q', '--squash', task.branch]);
+  world.git(['commit', '-qm', 'squashed by hand']);
+  const main = world.git(['rev-parse', 'main']);
+  await world.ok(['cleanup']);
+  expect(existsSync(task.worktree)).toBe(false);
+  await world.ok(['undo']);
+  expect(readFileSync(join(task.worktree, 'work'), 'utf8')).toBe('work\n');
+  expect(world.git(['rev-parse', 'main', task.branch]).split('\n')).toEqual([main, task.head]);
+});
+
 test('what stands in the way of a restore is named, and nothing of it is touched', async () => {
   await using world = makeWorld('taken');
   world.init(FILES);

@@ -12,7 +12,7 @@ import { isAlive, ownIdentity } from '../process/table.ts';
 import { type RepositoryPaths, taskDirectory, type UserPaths } from '../store/paths.ts';
 import type { Places } from '../store/places.ts';
 import type { TaskStore } from '../store/task-store.ts';
-import type { Refusal } from '../task/decide.ts';
+import { refuse, type Refusal } from '../task/decide.ts';
 import type { TaskEvent } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import type { Task } from '../task/task.ts';
@@ -117,6 +117,22 @@ const CLAIM_WAIT_MS = 5000;
 /** As {@link takeClaim}, for what a person asks for: waits a little for whoever is about to let go. */
 export async function awaitClaim(context: Context, key: string): Promise<(() => void) | undefined> {
   return waitUntil(context.clock, () => takeClaim(context, key), { everyMs: 20, limitMs: CLAIM_WAIT_MS });
+}
+
+/** Does something to a task as the one process that goes on with it; refused while another one does not let go. */
+export async function withTask<T>(
+  context: Context,
+  id: TaskId,
+  work: (task: Task) => Promise<T>,
+): Promise<T | Refusal> {
+  const release = await awaitClaim(context, taskClaim(id));
+  if (release === undefined)
+    return refuse('in-progress', `another phasr process is at task ${id}`, { hint: 'Try again.' });
+  try {
+    return await work(requireTask(context, id));
+  } finally {
+    release();
+  }
 }
 
 /** Whether the process that an identity key names still lives. */

@@ -18,13 +18,12 @@ import { gitFileText, readRepositoryFacts, writeTaskDirs } from '../git/task-dir
 import { unpackSnapshot } from '../git/unpack-snapshot.ts';
 import { withMutex } from '../store/mutex.ts';
 import { worktreeTrashPath } from '../store/paths.ts';
-import { findTrashEntry, removeTrashEntry } from '../store/trash.ts';
+import { findTrashEntry, isKept, removeTrashEntry } from '../store/trash.ts';
 import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
 import type { TaskEvent } from '../task/event.ts';
 import { baseRef, snapshotRef, type TaskId, trashRef } from '../task/names.ts';
 import { headOf, keeperOf, type Task } from '../task/task.ts';
 import {
-  awaitClaim,
   type Context,
   dirsOf,
   isRefusal,
@@ -34,8 +33,8 @@ import {
   roomOf,
   SWEEP_CLAIM,
   takeClaim,
-  taskClaim,
   userRepository,
+  withTask,
 } from './context.ts';
 import { requireOwnNames } from './guard.ts';
 import { register } from './prepare.ts';
@@ -50,18 +49,10 @@ export type RestoreOutcome = { readonly kind: 'restored'; readonly task: Task } 
 export async function restoreTask(context: Context, id: TaskId): Promise<RestoreOutcome> {
   const refused = findRefusal(requireTask(context, id), 'restore');
   if (refused !== undefined) return refused;
-  const release = await awaitClaim(context, taskClaim(id));
-  if (release === undefined) {
-    return refuse('being-restored', `another phasr process is at task ${id}`, { hint: 'Try again.' });
-  }
-  try {
-    const task = requireTask(context, id);
+  return withTask(context, id, async (task) => {
     const refusal = findRefusal(task, 'restore') ?? findTaken(context, task);
-    if (refusal !== undefined) return refusal;
-    return await restoreClaimed(context, task);
-  } finally {
-    release();
-  }
+    return refusal ?? (await restoreClaimed(context, task));
+  });
 }
 
 /** For whoever has the claim and has checked that the task may be restored. */
@@ -114,8 +105,9 @@ async function chooseSource(context: Context, task: Task): Promise<Source | Refu
     async (): Promise<Source | 'swept' | undefined> => {
       const entry = findTrashEntry(trashDir, task.id);
       if (entry?.state === 'held') return fromDisk(nothing);
-      if ((requireTask(context, task.id).swept ?? null) !== null || entry?.state !== 'sweepable')
-        return 'swept';
+      const isSwept = (requireTask(context, task.id).swept ?? null) !== null;
+      // Of what is being deleted there is less than was kept.
+      if (isSwept || entry?.state !== 'sweepable' || isKept(trashDir, entry.name)) return 'swept';
       const release = await takeClaim(context, SWEEP_CLAIM);
       if (release === undefined) return undefined;
       // It may have been swept just before.

@@ -13,7 +13,6 @@ import type { TaskSnapshot } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import { headOf, type Task } from '../task/task.ts';
 import {
-  awaitClaim,
   type Context,
   dirsOf,
   isRefusal,
@@ -21,8 +20,8 @@ import {
   record,
   recordFacts,
   requireTask,
-  taskClaim,
   userRepository,
+  withTask,
 } from './context.ts';
 import { findRemovalRefusal } from './guard.ts';
 import { findSnapshot } from './history.ts';
@@ -44,12 +43,7 @@ export type RewindOutcome =
 export async function rewindTask(context: Context, id: TaskId, number: number): Promise<RewindOutcome> {
   const refused = findRefusal(requireTask(context, id), 'rewind');
   if (refused !== undefined) return refused;
-  const release = await awaitClaim(context, taskClaim(id));
-  if (release === undefined) {
-    return refuse('being-restored', `another phasr process is at task ${id}`, { hint: 'Try again.' });
-  }
-  try {
-    const task = requireTask(context, id);
+  return withTask(context, id, async (task) => {
     const refusal = findRefusal(task, 'rewind') ?? (await findRemovalRefusal(context, task));
     if (refusal !== undefined) return refusal;
     const to = findSnapshot(task, number);
@@ -74,9 +68,7 @@ export async function rewindTask(context: Context, id: TaskId, number: number): 
     if (isRefusal(started)) return started;
     await finishRewind(context, started);
     return { kind: 'rewound', task: requireTask(context, id), to, from };
-  } finally {
-    release();
-  }
+  });
 }
 
 /** Goes on with a rewind from wherever it was cut short. Gives what it did, for people. */

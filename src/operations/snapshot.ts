@@ -6,20 +6,12 @@ import { branchRef, type Oid } from '../base/oid.ts';
 import { findWorktree } from '../git/clean-room.ts';
 import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
 import { takeSnapshot } from '../git/snapshot.ts';
-import { findRefusal, refuse, type Refusal } from '../task/decide.ts';
+import { findRefusal, type Refusal } from '../task/decide.ts';
 import type { TaskSnapshot } from '../task/event.ts';
 import { snapshotRef, type TaskId } from '../task/names.ts';
 import { headOf, type Task } from '../task/task.ts';
 import { chooseDropped, WHILE_WORKING } from '../task/thin.ts';
-import {
-  awaitClaim,
-  type Context,
-  dirsOf,
-  recordFacts,
-  requireTask,
-  taskClaim,
-  userRepository,
-} from './context.ts';
+import { type Context, dirsOf, recordFacts, requireTask, userRepository, withTask } from './context.ts';
 import { removePartials } from './partials.ts';
 import { settingsHere } from './settings.ts';
 
@@ -88,20 +80,14 @@ export type SnapshotOutcome =
 export async function snapshotNow(context: Context, id: TaskId): Promise<SnapshotOutcome> {
   const refused = findRefusal(requireTask(context, id), 'snapshot');
   if (refused !== undefined) return refused;
-  const release = await awaitClaim(context, taskClaim(id));
-  if (release === undefined)
-    return refuse('being-restored', `another phasr process is at task ${id}`, { hint: 'Try again.' });
-  try {
-    const task = requireTask(context, id);
+  return withTask(context, id, async (task) => {
     const refusal = findRefusal(task, 'snapshot');
     if (refusal !== undefined) return refusal;
     const options = { reason: 'by hand', isLive: false, head: headOf(task) };
     const snapshot = await snapshotTask(context, task, options);
     const isNew = snapshot !== null && snapshot.number !== task.snapshots?.at(-1)?.number;
     return { kind: isNew ? 'kept' : 'unchanged', snapshot, task: requireTask(context, id) };
-  } finally {
-    release();
-  }
+  });
 }
 
 /** As {@link snapshotTask}, where a failure must not keep the work from going on: what could not be kept now is still in the worktree. */

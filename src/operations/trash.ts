@@ -10,7 +10,8 @@ import { findTrashEntry } from '../store/trash.ts';
 import { refuse, type Refusal } from '../task/decide.ts';
 import { rewrittenRef, snapshotsRef, type TaskId, trashRef } from '../task/names.ts';
 import type { Task } from '../task/task.ts';
-import { awaitClaim, type Context, recordFacts, requireTask, taskClaim, userRepository } from './context.ts';
+import { type Context, recordFacts, userRepository, withTask } from './context.ts';
+import { findForeignTrash } from './guard.ts';
 import { removeTree } from './remove-tree.ts';
 import { settingsHere } from './settings.ts';
 
@@ -56,30 +57,31 @@ export type EmptyOutcome = { readonly kind: 'emptied'; readonly task: Task } | R
 
 /** Gives up what is kept of a task, for good. Git deletes the objects with its next clean-up. */
 export async function emptyTrash(context: Context, id: TaskId, by: 'age' | 'person'): Promise<EmptyOutcome> {
-  const release = await awaitClaim(context, taskClaim(id));
-  if (release === undefined)
-    return refuse('being-restored', `another phasr process is at task ${id}`, { hint: 'Try again.' });
-  try {
-    const task = requireTask(context, id);
+  return withTask(context, id, async (task): Promise<EmptyOutcome> => {
     if (!isRemoved(task)) {
       return refuse('not-removed', `task ${id} is neither discarded nor merged`, {
         hint: `phasr show ${id}`,
       });
     }
-    const entry = findTrashEntry(context.paths.trashDir, id);
+    const { trashDir } = context.paths;
+    const entry = findTrashEntry(trashDir, id);
     if (entry !== undefined && entry.state !== 'held') {
       return refuse('being-removed', `task ${id} is still being put into the trash`, { hint: 'Try again.' });
     }
+    const worktree = worktreeTrashPath(task.worktreePath, entry?.name ?? '');
+    const foreign = entry === undefined ? undefined : findForeignTrash(context, entry.name, { worktree });
+    if (foreign !== undefined)
+      return refuse('worktree-broken', `task ${id} cannot be emptied: ${foreign}`, {
+        hint: `phasr show ${id}`,
+      });
     await deleteRefs(context, task);
-    const emptied = recordFacts(context, id, () => [{ type: 'trash.emptied', by }]);
     if (entry !== undefined) {
-      await removeTree(worktreeTrashPath(task.worktreePath, entry.name), context.env);
-      await removeTree(join(context.paths.trashDir, entry.name), context.env);
+      await removeTree(worktree, context.env);
+      await removeTree(join(trashDir, entry.name), context.env);
     }
-    return { kind: 'emptied', task: emptied };
-  } finally {
-    release();
-  }
+    // Last: cut short, it is done again.
+    return { kind: 'emptied', task: recordFacts(context, id, () => [{ type: 'trash.emptied', by }]) };
+  });
 }
 
 async function deleteRefs(context: Context, task: Task): Promise<void> {

@@ -5,7 +5,7 @@ import { shortOid } from '../base/oid.ts';
 import { renderVisible } from '../base/text.ts';
 import { refuse, type Refusal } from '../task/decide.ts';
 import type { Task } from '../task/task.ts';
-import { awaitClaim, type Context, requireTask, taskClaim } from './context.ts';
+import { type Context, requireTask, withTask } from './context.ts';
 import { discardTask } from './discard.ts';
 import { mergeTask } from './merge.ts';
 import { listOperations, type Operation } from './operation-log.ts';
@@ -110,7 +110,9 @@ async function findRefusalNow(
 async function reverse(context: Context, { kind, intent, rewind }: Operation, task: Task): Promise<Reversed> {
   switch (kind) {
     case 'merge':
-      return intent === null ? cannot(task) : unmergeClaimed(context, task, intent);
+      return intent === null
+        ? cannot(task)
+        : withTask(context, task.id, (now) => unmergeTask(context, now, intent));
     case 'unmerge':
       return intent === null
         ? cannot(task)
@@ -130,21 +132,6 @@ async function reverse(context: Context, { kind, intent, rewind }: Operation, ta
 }
 
 type Reversed = { readonly kind: 'restored' | 'merged' | 'discarded' | 'rewound' } | Refusal;
-
-async function unmergeClaimed(
-  context: Context,
-  task: Task,
-  intent: NonNullable<Operation['intent']>,
-): Promise<Reversed> {
-  const release = await awaitClaim(context, taskClaim(task.id));
-  if (release === undefined)
-    return refuse('being-restored', `another phasr process is at task ${task.id}`, { hint: 'Try again.' });
-  try {
-    return await unmergeTask(context, requireTask(context, task.id), intent);
-  } finally {
-    release();
-  }
-}
 
 function cannot(task: Task): Refusal {
   return refuse('cannot-undo', `that operation on task ${task.id} cannot be undone`, {

@@ -60,7 +60,7 @@ export async function unmergeTask(
     const started = record(context, task.id, (current) =>
       current.phase.kind === 'merged'
         ? [{ type: 'unmerge.started', ...now }]
-        : refuse('being-restored', `another phasr process is at task ${task.id}`, { hint: 'Try again.' }),
+        : refuse('in-progress', `another phasr process is at task ${task.id}`, { hint: 'Try again.' }),
     );
     return isRefusal(started) ? started : moveTargetBack(context, started, { intent: now, clear });
   });

@@ -21,6 +21,7 @@ export type RefusalReason =
   | 'being-merged'
   | 'being-removed'
   | 'being-restored'
+  | 'in-progress'
   | 'not-removed'
   | 'not-kept'
   | 'no-snapshot'
