@@ -63,11 +63,14 @@ test('what an agent wrote and deleted again while it worked is in a snapshot, an
 test('rewind puts files, staged contents and branch back, keeps what was there before, and undo goes forward again', async () => {
   await using world = makeWorld('rewind');
   world.init({ 'README.md': '# Demo\n', '.gitignore': '.env\nnode_modules/\n' });
-  const task = await world.task('echo one > one; git add one; echo two > two; echo SECRET=1 > .env');
+  const task = await world.task(
+    'echo one > one; git add one; echo two > two; echo SECRET=1 > .env; echo run >> runs',
+  );
   const first = await world.json(['history', '1']);
   expect(first.snapshots.map(({ reason }) => reason)).toEqual(['run 1 ended']);
   await world.ok(['resume', '1', 'more']);
   const head = (await world.json(['show', '1'])).head;
+  expect(head).not.toBe(task.head);
   appendFileSync(join(task.worktree, 'one'), 'by hand\n');
   rmSync(join(task.worktree, 'two'));
   rmSync(join(task.worktree, '.env'));
@@ -99,6 +102,7 @@ test('rewind puts files, staged contents and branch back, keeps what was there b
     '.gitignore',
     'README.md',
     'one',
+    'runs',
     'two',
   ]);
 });
