@@ -83,7 +83,7 @@ export type StateTree = {
 
 /**
  * Takes a snapshot. Writes objects, into the clean room and the user's repository; no ref.
- * About twenty git processes; an unchanged worktree costs one look at its files, by three of them.
+ * About 25 git processes; an unchanged worktree costs one look at its files, by three of them.
  */
 export async function takeSnapshot(source: SnapshotSource, options: SnapshotOptions): Promise<Taken> {
   const { dirs, env } = source;
