@@ -210,7 +210,8 @@ test('no command loads a parser or a checker before there is a file to read', as
   await using world = makeWorld('parts');
   world.init();
   const app = join(world.root, 'app');
-  for (const file of ['cli.cjs', 'helper.cjs']) cpSync(join(PROJECT, 'dist', file), join(app, 'dist', file));
+  for (const file of ['cli.cjs', 'call.cjs', 'helper.cjs'])
+    cpSync(join(PROJECT, 'dist', file), join(app, 'dist', file));
   symlinkSync(join(PROJECT, 'node_modules'), join(app, 'node_modules'));
   const run = (...args: readonly string[]): ReturnType<World['program']> =>
     world.program(process.execPath, [join(app, 'dist/cli.cjs'), ...args]);
