@@ -320,6 +320,7 @@ describe('killed at any step nothing is lost, nothing of the person is touched, 
       const points = choosePoints(operation, reference.steps);
       tried.points += points.length;
       tried.of += reference.steps.length;
+      const startMs = Date.now();
       const failures: string[] = [];
       const left = [...points];
       const work = async (): Promise<void> => {
@@ -330,6 +331,10 @@ describe('killed at any step nothing is lost, nothing of the person is touched, 
         }
       };
       await Promise.all([work(), work()]);
+      if (CHOICE !== '')
+        console.log(
+          `${operation.name}: ${points.length - failures.length} of ${points.length} points hold, ${Math.round((Date.now() - startMs) / 1000)} s`,
+        );
       expect(failures.sort()).toEqual([]);
     },
     3_600_000,

@@ -104,6 +104,11 @@ function leaveEverything(world: World, task: TaskJson): void {
   writeFileSync(at('.env'), 'SECRET=1\n');
   chmodSync(at('.env'), 0o600);
   writeFileSync(at('mixed.bat'), 'crlf\r\nand lf\n');
+  // Ignored, in a folder of which nothing is tracked.
+  mkdirSync(at('new/deep'), { recursive: true });
+  writeFileSync(at('new/file.ts'), 'new\n');
+  writeFileSync(at('new/deep/.env'), 'SECRET=2\n');
+  writeFileSync(at('new/.env'), 'SECRET=3\n');
   mkdirSync(at('node_modules/x'), { recursive: true });
   writeFileSync(at('node_modules/x/index.js'), 'rebuildable\n');
 }

@@ -6,7 +6,6 @@
  */
 
 import { lstatSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
@@ -16,6 +15,7 @@ import { followAgentIndex } from './agent-index.ts';
 import { findStat, readPathFile, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
 import { copyIndex, isSameFile } from './index-file.ts';
+import { isClean, lookAt } from './look.ts';
 import { readRefAsText } from './refs.ts';
 import type { TaskDirs } from './task-dirs.ts';
 
@@ -144,28 +144,16 @@ export async function captureTree(
 }
 
 /**
- * Whether a worktree still holds exactly what the clean room's index says, by one look at its files and none into them. False when in doubt
- * (also when the agent's index has changed, or there are nested repositories): then a capture tells. Two git processes at once.
+ * Whether a worktree still holds exactly what the clean room's index says, by one look at its files. False when in doubt (also when the agent's
+ * index has changed, or there are nested repositories): then a capture tells. One git process.
  */
 export async function isUnchanged(room: GitPlace, agentIndex: string): Promise<boolean> {
   const { gitDir } = room;
   if (gitDir === null || readPlainFile(join(gitDir, 'gitlinks'), 1) !== '') return false;
-  const looking = findDirty(room);
+  const looking = lookAt(room);
   // Read while git looks: an index of 50,000 files has 5 MB.
   const isSameIndex = isSameFile(agentIndex, join(gitDir, 'index'));
-  return !(await looking) && isSameIndex;
-}
-
-/** Whether a tracked file differs from the index by its times or is gone, or there is one that is neither tracked nor ignored. Two git processes at once. */
-export async function findDirty(room: GitPlace): Promise<boolean> {
-  // git looks at files with up to 20 threads; with two processors they starve the other look, which then ends last.
-  const settings = availableParallelism() > 2 ? [] : ['core.preloadIndex=false'];
-  const quiet = { ok: [0, 1], stdoutBytesMax: 1024 * 1024, settings };
-  const [files, others] = await Promise.all([
-    runGit(room, ['diff-files', '--quiet', '--ignore-submodules=all'], quiet),
-    runGit(room, ['ls-files', '-z', '--others', '--exclude-standard', '--directory', '--no-empty-directory']),
-  ]);
-  return files.exitCode !== 0 || others.stdout.length > 0;
+  return isClean(await looking) && isSameIndex;
 }
 
 async function stageAll(
@@ -188,6 +176,23 @@ async function stageAll(
 
 /** What differs between two trees (or commits), renames not looked for. One git process, no file is opened. */
 export async function compareTrees(place: GitPlace, from: Oid, to: Oid): Promise<readonly TreeChange[]> {
+  return compareBy(place, [], [from, to]);
+}
+
+/** As {@link compareTrees}, of the paths that are in both and hold the same kind of thing. */
+export async function compareCommonPaths(
+  place: GitPlace,
+  from: Oid,
+  to: Oid,
+): Promise<readonly TreeChange[]> {
+  return compareBy(place, ['--diff-filter=M'], [from, to]);
+}
+
+async function compareBy(
+  place: GitPlace,
+  filter: readonly string[],
+  trees: readonly Oid[],
+): Promise<readonly TreeChange[]> {
   const args = [
     'diff-tree',
     '-r',
@@ -197,7 +202,7 @@ export async function compareTrees(place: GitPlace, from: Oid, to: Oid): Promise
     '--ignore-submodules=none',
     '--no-commit-id',
   ];
-  const { stdout } = await runGit(place, [...args, from, to]);
+  const { stdout } = await runGit(place, [...args, ...filter, ...trees]);
   const fields = splitBytes(stdout, 0);
   const changes: TreeChange[] = [];
   for (let at = 0; at + 1 < fields.length; at += 2) {

@@ -1,6 +1,17 @@
 /** Files that somebody else may have made: looked at without following links and without trusting their size. */
 
-import { type BigIntStats, lstatSync, readFileSync, type Stats } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  type Stats,
+} from 'node:fs';
 import { systemCode } from '../base/errors.ts';
 
 /** A file's own facts, links not followed; undefined when nothing is there. */
@@ -11,6 +22,11 @@ export function findStat(path: string | Buffer): Stats | undefined {
 /** As {@link findStat}, with times in nanoseconds. */
 export function findExactStat(path: string | Buffer): BigIntStats | undefined {
   return orAbsent(() => lstatSync(path, { bigint: true }));
+}
+
+/** What is in a folder; undefined when it is not there (any more). */
+export function findEntries(directory: Buffer): readonly Dirent<Buffer>[] | undefined {
+  return orAbsent(() => readdirSync(directory, { withFileTypes: true, encoding: 'buffer' }));
 }
 
 function orAbsent<T>(look: () => T): T | undefined {
@@ -38,4 +54,21 @@ export function readPlainFile(path: string, bytesMax: number): string | undefine
 export function readPathFile(path: string): string | undefined {
   const bytes = readPlainFile(path, 8192);
   return bytes === undefined ? undefined : Buffer.from(bytes, 'latin1').toString('utf8').replace(/\n+$/, '');
+}
+
+/** A regular file's bytes; undefined when it is absent, a link, something else, or larger than allowed. */
+export function readBytes(path: Buffer, bytesMax: number): Buffer | undefined {
+  let file: number;
+  try {
+    file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  } catch {
+    // Safe to ignore: absent or unreadable is one answer here.
+    return undefined;
+  }
+  try {
+    const stat = fstatSync(file);
+    return stat.isFile() && stat.size <= bytesMax ? readFileSync(file) : undefined;
+  } finally {
+    closeSync(file);
+  }
 }

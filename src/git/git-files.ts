@@ -1,7 +1,6 @@
 /** The private git dir's own files. */
 
-import { readdirSync } from 'node:fs';
-import { findStat } from './files.ts';
+import { findEntries, findStat } from './files.ts';
 
 /** The files of a private git dir that a snapshot holds: all but objects, index and locks. Nothing is followed. */
 export function* listGitFiles(
@@ -10,7 +9,7 @@ export function* listGitFiles(
 ): Generator<{ readonly path: Buffer; readonly size: number }> {
   const directory = Buffer.concat([Buffer.from(`${top}/`), folder]);
   if (findStat(directory)?.isDirectory() !== true) return;
-  for (const entry of readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) {
+  for (const entry of findEntries(directory) ?? []) {
     const path = folder.length === 0 ? entry.name : Buffer.concat([folder, Buffer.from('/'), entry.name]);
     const name = path.toString('latin1');
     if (name === 'objects' || name.endsWith('.lock') || /^worktrees\/[^/]+\/index$/.test(name)) continue;

@@ -6,11 +6,11 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
-import { splitBytes } from '../base/text.ts';
 import { uniqueName } from '../base/unique.ts';
 import { findNestedGitDir } from './clean-room.ts';
-import { findStat, readPlainFile } from './files.ts';
+import { findEntries, findStat, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
+import type { Look } from './look.ts';
 import { readPackedRefs } from './refs.ts';
 
 /** Folders and files that tools make again from what is committed; never kept. Names only, at any depth. */
@@ -29,24 +29,14 @@ export const IGNORED_BYTES_MAX = 512 * 1024 * 1024;
 
 export type IgnoredFiles = { readonly paths: readonly Buffer[]; readonly bytes: number };
 
-/** Files that git ignores and that no tool makes again: `.env.local`, a database, notes. One git process. */
-export async function listIgnoredWork(room: GitPlace): Promise<IgnoredFiles> {
-  const args = [
-    'ls-files',
-    '-z',
-    '--others',
-    '--ignored',
-    '--exclude-standard',
-    '--directory',
-    '--no-empty-directory',
-  ];
-  const { stdout } = await runGit(room, args);
+/** Files that git ignores and that no tool makes again: `.env.local`, a database, notes. No git process. */
+export function expandIgnored(worktreePath: string, { ignored }: Look): IgnoredFiles {
   const paths: Buffer[] = [];
   let bytes = 0;
-  for (const listed of splitBytes(stdout, 0)) {
-    for (const path of expand(room.workTree ?? '', listed)) {
+  for (const listed of ignored) {
+    for (const path of expand(worktreePath, listed)) {
       paths.push(path);
-      bytes += findStat(Buffer.concat([Buffer.from(`${room.workTree ?? ''}/`), path]))?.size ?? 0;
+      bytes += findStat(Buffer.concat([Buffer.from(`${worktreePath}/`), path]))?.size ?? 0;
     }
   }
   return { paths, bytes };
@@ -60,7 +50,7 @@ function* expand(top: string, listed: Buffer): Generator<Buffer> {
   if (REBUILDABLE_NAMES.has(name) || (!isDirectory && REBUILDABLE_ENDINGS.test(name))) return;
   if (!isDirectory) return yield path;
   const directory = Buffer.concat([Buffer.from(`${top}/`), path]);
-  for (const entry of readdirSync(directory, { withFileTypes: true, encoding: 'buffer' })) {
+  for (const entry of findEntries(directory) ?? []) {
     const child = Buffer.concat([path, Buffer.from('/'), entry.name]);
     if (entry.isDirectory()) yield* expand(top, Buffer.concat([child, Buffer.from('/')]));
     else if (entry.isFile() || entry.isSymbolicLink()) yield* expand(top, child);

@@ -7,23 +7,42 @@
 
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
-import { asOid, type Oid, parseOid } from '../base/oid.ts';
+import { asOid, type Oid } from '../base/oid.ts';
 import { splitBytes } from '../base/text.ts';
-import { captureTree, cleanObjects, cleanRoom, compareTrees } from './clean-room.ts';
+import { captureTree, cleanObjects, cleanRoom, compareCommonPaths } from './clean-room.ts';
 import { makeCommit, readTree } from './commit.ts';
 import { findStat, readPlainFile } from './files.ts';
 import { listGitFiles } from './git-files.ts';
-import { type GitPlace, readGitLine, runGit } from './git.ts';
+import { type GitPlace, runGit } from './git.ts';
 import {
   addIgnored,
   findNestedRepositories,
   findPrivateCommits,
   IGNORED_BYTES_MAX,
+  type IgnoredFiles,
   readAllTips,
 } from './keep.ts';
 import { openRawRoom, writeRawTree } from './raw-room.ts';
-import { findUnchanged, forgetSeen, lookOutside, type Outside, writeSeen } from './snapshot-look.ts';
+import { takeQuickly } from './quick-snapshot.ts';
+import {
+  forgetSeen,
+  lookAround,
+  readSeen,
+  type Seen,
+  type Sight,
+  stampFiles,
+  watchFiles,
+  writeSeen,
+} from './snapshot-look.ts';
 import { readStaged } from './staged.ts';
+import {
+  makeStateTree,
+  type Modes,
+  readModes,
+  type Snapshot,
+  type StateTree,
+  writeModes,
+} from './state-tree.ts';
 import type { TaskDirs } from './task-dirs.ts';
 import { listTips } from './refs.ts';
 import { transferCommits } from './transfer.ts';
@@ -52,9 +71,6 @@ export type SnapshotOptions = {
   readonly mayBeHead: boolean;
 };
 
-/** `files`: the commit's tree; `state`: the state commit's, null for a head commit that says everything. */
-export type Snapshot = { readonly commit: Oid; readonly files: Oid; readonly state: Oid | null };
-
 export type Taken = {
   readonly snapshot: Snapshot;
   /** True when there is more in it than the head commit and a worktree that is exactly that. */
@@ -65,47 +81,46 @@ export type Taken = {
   readonly release: () => void;
 };
 
-/** The names in a state commit's tree. */
-export type StateTree = {
-  /** The files that a commit would take, as it would take them. */
-  readonly files: Oid;
-  /** What is staged. */
-  readonly index: Oid | null;
-  /** Instead of `index` while there are conflicts: `0/…`, `1/…`, `2/…`, `3/…` by stage. */
-  readonly unmerged: Oid | null;
-  /** The private git dir's own files, without objects and index. */
-  readonly git: Oid | null;
-  /** Files whose bytes differ from what git would check out: as they are. */
-  readonly raw: Oid | null;
-  /** A blob: `octal mode SP path NUL` for files with other permissions than 644 and 755. */
-  readonly modes: Oid | null;
-};
-
 /**
  * Takes a snapshot. Writes objects, into the clean room and the user's repository; no ref.
- * About 25 git processes; an unchanged worktree costs one look at its files, by three of them.
+ * An unchanged worktree costs one git process, a look at its files; few changed files four; anything else about 25.
  */
 export async function takeSnapshot(source: SnapshotSource, options: SnapshotOptions): Promise<Taken> {
-  const { dirs, env } = source;
-  const keyOf = (snapshot: Snapshot | null): string =>
-    [snapshot?.commit ?? '', source.head, ...options.tips].join(' ');
-  if (options.last !== null) {
-    const seen = await findUnchanged(dirs, env, keyOf(options.last));
-    if (seen !== undefined) return { ...seen, snapshot: options.last, release: () => undefined };
+  const { dirs, env, head } = source;
+  const { last } = options;
+  const keyOf = (snapshot: Snapshot): string => [snapshot.commit, head, ...options.tips].join(' ');
+  const seen = last === null ? undefined : readSeen(dirs, keyOf(last));
+  const sight = await lookAround(dirs, env);
+  if (seen !== undefined && last !== null) {
+    const message = (what: string): string => messageOf(source.id, { what, reason: options.reason });
+    const quick = await takeQuickly(source, { seen, sight, last, message });
+    if (quick !== undefined) {
+      const { snapshot, release } = quick;
+      if (quick.seen !== seen) writeSeen(dirs, { ...quick.seen, key: keyOf(snapshot) });
+      return { snapshot, hasMore: quick.seen.hasMore, incomplete: quick.seen.incomplete, release };
+    }
   }
   forgetSeen(dirs);
-  const outside = await lookOutside(dirs, env);
-  const taken = await takeAnew(source, options, outside);
-  const { hasMore, incomplete } = taken;
-  writeSeen(dirs, { key: keyOf(taken.snapshot), outside: outside.text, hasMore, incomplete });
+  const { taken, changed, ...about } = await takeAnew(source, options, sight);
+  const { hasMore, incomplete, snapshot } = taken;
+  const watched = watchFiles(dirs.worktreePath, changed);
+  const clean = { paths: [], inside: stampFiles([]), watched, outside: sight.outside };
+  writeSeen(dirs, { key: keyOf(snapshot), ...about, ...clean, hasMore, incomplete });
   return taken;
 }
 
-async function takeAnew(source: SnapshotSource, options: SnapshotOptions, outside: Outside): Promise<Taken> {
+/** What a snapshot consists of, beside what is in {@link Taken}. */
+type About = Pick<Seen, 'plain' | 'state' | 'modes' | 'tips'>;
+
+async function takeAnew(
+  source: SnapshotSource,
+  options: SnapshotOptions,
+  { ignored }: Sight,
+): Promise<About & { readonly taken: Taken; readonly changed: readonly Buffer[] }> {
   const { dirs, env, base, head } = source;
   const objects = cleanObjects(dirs, env);
   const privateObjects = privateObjectsOf(dirs, env);
-  const files = await captureFiles(source, options, outside);
+  const files = await captureFiles(source, options, ignored);
   const staged = await readStaged(objects, {
     index: join(dirs.privateAdminDir, 'index'),
     objects: join(dirs.privateDir, 'objects'),
@@ -114,14 +129,15 @@ async function takeAnew(source: SnapshotSource, options: SnapshotOptions, outsid
   const git = await keepGitFiles(objects, dirs, base.length);
   const all = files ?? { all: headTree, plain: headTree, changed: [], incomplete: null };
   const exact = files === null ? null : await keepExactBytes(objects, dirs.worktreePath, { ...all, base });
-  const state = await makeStateTree(objects, {
+  const parts: StateTree = {
     files: all.plain,
     index: staged?.kind === 'merged' ? staged.tree : null,
     unmerged: staged?.kind === 'unmerged' ? staged.tree : null,
     git: git.tree,
     raw: exact?.raw ?? null,
-    modes: exact?.modes ?? null,
-  });
+    modes: exact === null ? null : await writeModes(objects, exact.modes),
+  };
+  const state = await makeStateTree(objects, parts);
   const named = readAllTips(dirs.privateDir, dirs.privateAdminDir);
   const own = await findPrivateCommits({ repository: source.repository, privateObjects }, named, head);
   const tips = [...new Set([...own, ...options.tips])].filter((tip) => tip !== head);
@@ -133,19 +149,25 @@ async function takeAnew(source: SnapshotSource, options: SnapshotOptions, outsid
     (staged !== undefined && staged.tree !== headTree && staged.tree !== all.plain);
   const result = { hasMore, incomplete: incomplete === '' ? null : incomplete };
   const isHead = options.mayBeHead && !hasMore && (staged === undefined || staged.tree === headTree);
+  const about = {
+    plain: all.plain,
+    state: isHead ? null : parts,
+    modes: exact?.modes ?? [],
+    tips,
+    changed: all.changed,
+  };
   const { last } = options;
   const isSame = last?.files === all.all && last.state === (isHead ? null : state);
   const held = isSame ? await listParents(source.repository, last) : [];
+  const release = (): void => undefined;
   if (isSame && tips.every((tip) => held.includes(tip)))
-    return { ...result, snapshot: last, release: () => undefined };
-  if (isHead)
-    return {
-      ...result,
-      snapshot: { commit: head, files: headTree, state: null },
-      release: () => undefined,
-    };
+    return { ...about, taken: { ...result, snapshot: last, release } };
+  if (isHead) {
+    const snapshot = { commit: head, files: headTree, state: null };
+    return { ...about, taken: { ...result, snapshot, release } };
+  }
   const made = await makeSnapshot(source, { files: all.all, state, tips, own, reason: options.reason });
-  return { ...result, ...made };
+  return { ...about, taken: { ...result, ...made } };
 }
 
 /** What a snapshot holds beside its head and its state commit. One git process. */
@@ -181,7 +203,7 @@ type Files = {
 async function captureFiles(
   { dirs, env, base }: SnapshotSource,
   { isLive }: SnapshotOptions,
-  { ignored }: Outside,
+  ignored: IgnoredFiles,
 ): Promise<Files | null> {
   if (findStat(dirs.worktreePath)?.isDirectory() !== true) return null;
   const room = cleanRoom(dirs, env);
@@ -241,15 +263,15 @@ async function keepExactBytes(
   objects: GitPlace,
   worktreePath: string,
   files: Files & { readonly base: Oid },
-): Promise<{ readonly raw: Oid | null; readonly modes: Oid | null }> {
-  if (files.changed.length === 0) return { raw: null, modes: null };
-  const modes = await keepModes(objects, worktreePath, files.changed);
+): Promise<{ readonly raw: Oid | null; readonly modes: Modes }> {
+  if (files.changed.length === 0) return { raw: null, modes: [] };
+  const modes = readModes(worktreePath, files.changed);
   const room = openRawRoom(objects, worktreePath, files.base.length);
   try {
     const all = await writeRawTree(room, files.changed);
     if (all === undefined) return { raw: null, modes };
-    // The paths that are in both trees and differ: status M. What only the files' tree has is none of the changed.
-    const differ = (await compareTrees(objects, files.all, all)).filter(({ status }) => status === 'M');
+    // What only the files' tree has is none of the changed.
+    const differ = await compareCommonPaths(objects, files.all, all);
     if (differ.length === 0) return { raw: null, modes };
     room.dispose();
     const raw = await writeRawTree(
@@ -260,30 +282,6 @@ async function keepExactBytes(
   } finally {
     room.dispose();
   }
-}
-
-async function keepModes(
-  objects: GitPlace,
-  worktreePath: string,
-  paths: readonly Buffer[],
-): Promise<Oid | null> {
-  const lines: Buffer[] = [];
-  for (const path of paths) {
-    const stat = findStat(Buffer.concat([Buffer.from(`${worktreePath}/`), path]));
-    const mode = (stat?.mode ?? 0) & 0o7777;
-    if (stat?.isFile() !== true || mode === 0o644 || mode === 0o755) continue;
-    lines.push(Buffer.from(`${mode.toString(8)} `), path, Buffer.from('\0'));
-  }
-  if (lines.length === 0) return null;
-  const args = ['hash-object', '-w', '--no-filters', '--stdin'];
-  return asOid(await readGitLine(objects, args, { stdin: Buffer.concat(lines) }));
-}
-
-async function makeStateTree(objects: GitPlace, state: StateTree): Promise<Oid> {
-  const entries = Object.entries(state)
-    .filter(([, oid]) => oid !== null)
-    .map(([name, oid]) => `${name === 'modes' ? '100644 blob' : '040000 tree'} ${oid}\t${name}\0`);
-  return asOid(await readGitLine(objects, ['mktree', '-z'], { stdin: entries.join('') }));
 }
 
 type Parts = {
@@ -300,7 +298,7 @@ async function makeSnapshot(
   { files, state, tips, own, reason }: Parts,
 ): Promise<{ readonly snapshot: Snapshot; readonly release: () => void }> {
   const objects = cleanObjects(dirs, env);
-  const message = (what: string): string => `phasr: ${what} of task ${id}: ${reason}\n`;
+  const message = (what: string): string => messageOf(id, { what, reason });
   const stateCommit = await commit(objects, { tree: state, parents: [head], message: message('state') });
   // What the agent has staged or committed is in its own store, the trees over it are in the clean room's.
   const variables = { GIT_ALTERNATE_OBJECT_DIRECTORIES: join(dirs.privateDir, 'objects') };
@@ -320,6 +318,10 @@ async function makeSnapshot(
   return { snapshot: { commit: made, files, state }, release };
 }
 
+function messageOf(id: number, { what, reason }: { readonly what: string; readonly reason: string }): string {
+  return `phasr: ${what} of task ${id}: ${reason}\n`;
+}
+
 async function commit(
   objects: GitPlace,
   parts: { readonly tree: Oid; readonly parents: readonly Oid[]; readonly message: string },
@@ -327,39 +329,4 @@ async function commit(
   const made = await makeCommit(objects, { ...parts, author: null, sign: false });
   if (made.kind !== 'made') throw new Error('an unsigned commit cannot fail to be signed');
   return made.oid;
-}
-
-/** Reads a snapshot back; undefined when the commit is none. One git process. */
-export async function readSnapshot(place: GitPlace, oid: Oid): Promise<Snapshot | undefined> {
-  const names = [`${oid}^{tree}`, `${oid}^2^{tree}`];
-  const { stdout } = await runGit(place, ['cat-file', '--batch-check=%(objectname) %(objecttype)'], {
-    stdin: names.map((name) => `${name}\n`).join(''),
-  });
-  const [files, state] = stdout
-    .toString('latin1')
-    .split('\n')
-    .map((line) => (line.endsWith(' tree') ? parseOid(line.slice(0, -' tree'.length)) : undefined));
-  return files === undefined || state === undefined ? undefined : { commit: oid, files, state };
-}
-
-/** What a snapshot's state commit holds. One git process. */
-export async function readStateTree(
-  place: GitPlace,
-  { files, state }: { readonly files: Oid; readonly state: Oid },
-): Promise<StateTree> {
-  const { stdout } = await runGit(place, ['ls-tree', '-z', state]);
-  const found = new Map<string, Oid>();
-  for (const entry of splitBytes(stdout, 0)) {
-    const [mode = '', rest = ''] = entry.toString('latin1').split('\t');
-    found.set(rest, asOid(mode.split(' ')[2] ?? ''));
-  }
-  const get = (name: string): Oid | null => found.get(name) ?? null;
-  return {
-    files: get('files') ?? files,
-    index: get('index'),
-    unmerged: get('unmerged'),
-    git: get('git'),
-    raw: get('raw'),
-    modes: get('modes'),
-  };
 }

@@ -120,7 +120,11 @@ export function writeTaskDirs(
 ): void {
   const objects = join(facts.commonDir, 'objects');
   const common = { alternates: [objects], facts };
-  writeGitDir(dirs.privateDir, { ...common, head: 'refs/heads/phasr-nowhere', config: privateConfig(facts) });
+  writeGitDir(dirs.privateDir, {
+    ...common,
+    head: 'ref: refs/heads/phasr-nowhere',
+    config: privateConfig(facts),
+  });
   write(dirs.privateDir, 'packed-refs', facts.packedRefs);
   for (const [name, target] of facts.symbolicRefs) write(dirs.privateDir, name, `ref: ${target}\n`);
   write(dirs.privateDir, `refs/heads/${task.branch}`, `${task.base}\n`);
@@ -128,7 +132,8 @@ export function writeTaskDirs(
   if (facts.sparsePatterns !== null)
     write(dirs.privateAdminDir, 'info/sparse-checkout', facts.sparsePatterns);
 
-  writeGitDir(dirs.cleanDir, { ...common, head: 'refs/heads/phasr-nowhere', config: cleanConfig(facts) });
+  // A look at the files compares the index with this, too; with nothing there it would list every path.
+  writeGitDir(dirs.cleanDir, { ...common, head: task.base, config: cleanConfig(facts) });
   if (facts.sparsePatterns !== null) write(dirs.cleanDir, 'info/sparse-checkout', facts.sparsePatterns);
 }
 
@@ -171,7 +176,7 @@ type GitDirParts = {
 function writeGitDir(gitDir: string, parts: GitDirParts): void {
   for (const folder of ['objects/pack', 'refs/heads', 'refs/tags'])
     mkdirSync(join(gitDir, folder), { recursive: true });
-  write(gitDir, 'HEAD', `ref: ${parts.head}\n`);
+  write(gitDir, 'HEAD', `${parts.head}\n`);
   write(gitDir, 'config', parts.config);
   writeFileSync(within(gitDir, 'objects/info/alternates'), parts.alternates.map(renderAlternate).join(''));
   write(gitDir, 'info/exclude', parts.facts.exclude);

@@ -10,7 +10,7 @@ import type { Oid } from '../base/oid.ts';
 import { isAlive, ownIdentity } from '../process/table.ts';
 import { readPlainFile } from './files.ts';
 import { flushNames } from './flush.ts';
-import { type GitPlace, pipeGit } from './git.ts';
+import { type GitPlace, pipeGit, runGit } from './git.ts';
 
 export type Transfer = {
   /** Git dir and object store the commits are in. */
@@ -44,10 +44,22 @@ export async function transferCommits({ from, to, tips, known, scope }: Transfer
   const revisions = [...tips, '--not', ...known, ''].join('\n');
   const pack = ['pack-objects', '--revs', '--stdout', '--delta-base-offset', '-q'];
   if (scope === 'local') pack.push('--local');
-  const keep = `--keep=${KEPT_BY}${identityKey(await ownIdentity())}`;
-  const index = ['index-pack', '--stdin', '--strict', keep];
-  const printed = await pipeGit([from, to], [pack, index], { stdin: revisions, durable: true });
-  const packs = join(to.commonDir, 'objects', 'pack');
+  const printed = await pipeGit([from, to], [pack, await unpackArgs()], { stdin: revisions, durable: true });
+  return arrive(to.commonDir, printed);
+}
+
+/** As {@link transferCommits}, for objects that were made here: what a pack of them says. One git process. */
+export async function receivePack(to: Transfer['to'], pack: Buffer): Promise<Arrived> {
+  const { stdout } = await runGit(to, await unpackArgs(), { stdin: pack, durable: true });
+  return arrive(to.commonDir, stdout);
+}
+
+async function unpackArgs(): Promise<readonly string[]> {
+  return ['index-pack', '--stdin', '--strict', `--keep=${KEPT_BY}${identityKey(await ownIdentity())}`];
+}
+
+async function arrive(commonDir: string, printed: Buffer): Promise<Arrived> {
+  const packs = join(commonDir, 'objects', 'pack');
   await flushNames([join(packs, 'pack')]);
   const name = /^keep\t([0-9a-f]+)$/m.exec(printed.toString('latin1'))?.[1];
   return {

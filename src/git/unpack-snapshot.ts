@@ -12,7 +12,7 @@ import { type GitPlace, runGit } from './git.ts';
 import { copyIndex } from './index-file.ts';
 import { openRawRoom, writeRawFiles } from './raw-room.ts';
 import { listGitFiles } from './git-files.ts';
-import { readStateTree, type Snapshot, type StateTree } from './snapshot.ts';
+import { readStateTree, type Snapshot, type StateTree } from './state-tree.ts';
 import { writeStaged } from './staged.ts';
 import type { TaskDirs } from './task-dirs.ts';
 

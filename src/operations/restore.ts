@@ -13,7 +13,7 @@ import { findStat } from '../git/files.ts';
 import { flushDisks } from '../git/flush.ts';
 import { copyIndex } from '../git/index-file.ts';
 import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
-import { readSnapshot, type Snapshot } from '../git/snapshot.ts';
+import { readSnapshot, type Snapshot } from '../git/state-tree.ts';
 import { gitFileText, readRepositoryFacts, writeTaskDirs } from '../git/task-dirs.ts';
 import { unpackSnapshot } from '../git/unpack-snapshot.ts';
 import { withMutex } from '../store/mutex.ts';

@@ -7,7 +7,8 @@ import { captureTree, compareTrees } from '../git/clean-room.ts';
 import { readTree } from '../git/commit.ts';
 import { findStat, readPlainFile } from '../git/files.ts';
 import { type GitPlace, runGit } from '../git/git.ts';
-import { findNestedRepositories, findPrivateCommits, listIgnoredWork, readAllTips } from '../git/keep.ts';
+import { expandIgnored, findNestedRepositories, findPrivateCommits, readAllTips } from '../git/keep.ts';
+import { lookAt } from '../git/look.ts';
 import { readRefAsText } from '../git/refs.ts';
 import { listStagedPaths } from '../git/staged-paths.ts';
 import { findUnfinished } from '../git/worktree.ts';
@@ -95,7 +96,7 @@ async function findInFiles(context: Context, task: Task, head: Oid): Promise<Wor
   const room = roomOf(context, task);
   const isHead = task.head?.oid === head && (await isCommitted(context, task));
   const changed = isHead ? NO_WORK : await findChanged(context, task, head);
-  const ignored = await listIgnoredWork(room);
+  const ignored = expandIgnored(task.worktreePath, await lookAt(room));
   const known = readPlainFile(join(room.gitDir ?? '', 'gitlinks'), 16 * 1024 * 1024);
   const gitlinks = splitBytes(Buffer.from(known ?? '', 'latin1'), 0);
   const nested = findNestedRepositories(task.worktreePath, gitlinks).map(
