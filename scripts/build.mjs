@@ -15,9 +15,10 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const manifest = JSON.parse(readFileSync(`${root}package.json`, 'utf8'));
 
+/** Loaded by `cli` and `helper` (src/code-cache.ts). */
+const BODIES = { call: 'src/cli/call.ts', background: 'src/background.ts' };
 /** Loaded by an `import()`, as `./<name>.cjs`. */
 const PARTS = {
-  call: 'src/cli/call.ts',
   'settings-file': 'src/store/settings/settings-file.ts',
   'task-file': 'src/store/settings/task-file.ts',
 };
@@ -60,7 +61,7 @@ const VERSION = { PHASR_VERSION: JSON.stringify(manifest.version) };
 /** CommonJS has no `import.meta.url`. */
 const programs = {
   ...COMMON,
-  entryPoints: { cli: 'src/cli/main.ts', helper: 'src/helper.ts', ...PARTS },
+  entryPoints: { cli: 'src/cli/main.ts', helper: 'src/helper.ts', ...BODIES, ...PARTS },
   outdir: 'dist',
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
@@ -85,7 +86,7 @@ const built = await Promise.all([build(programs), build(library)]).catch(() => {
 chmodSync(`${root}dist/cli.cjs`, 0o755);
 
 for (const [path, { inputs }] of Object.entries(built[0].metafile.outputs)) {
-  if (!/\/(?:call|helper)\.cjs$/.test(path) && ONLY_ONCE in inputs)
+  if (!/\/(?:call|background)\.cjs$/.test(path) && ONLY_ONCE in inputs)
     throw new Error(`${path} must not contain ${ONLY_ONCE}`);
 }
 

@@ -29,6 +29,7 @@ test('the packed tarball installs without scripts and without a compiler, and th
   const listing = execFileSync('tar', ['-tzf', tarball], { encoding: 'utf8' }).split('\n');
   expect(listing).toEqual(
     expect.arrayContaining([
+      'package/dist/background.cjs',
       'package/dist/call.cjs',
       'package/dist/cli.cjs',
       'package/dist/helper.cjs',

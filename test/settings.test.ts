@@ -210,7 +210,7 @@ test('no command loads a parser or a checker before there is a file to read', as
   await using world = makeWorld('parts');
   world.init();
   const app = join(world.root, 'app');
-  for (const file of ['cli.cjs', 'call.cjs', 'helper.cjs'])
+  for (const file of ['cli.cjs', 'call.cjs', 'helper.cjs', 'background.cjs'])
     cpSync(join(PROJECT, 'dist', file), join(app, 'dist', file));
   symlinkSync(join(PROJECT, 'node_modules'), join(app, 'node_modules'));
   const run = (...args: readonly string[]): ReturnType<World['program']> =>

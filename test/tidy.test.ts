@@ -22,11 +22,16 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: ['task', 'base'],
   operations: ['git', 'agent', 'store', 'task', 'process', 'base'],
   'phasr.ts': ['operations', 'git', 'store', 'task', 'base'],
-  'helper.ts': ['phasr.ts'],
+  'code-cache.ts': ['store'],
+  'helper.ts': ['code-cache.ts'],
+  'background.ts': ['phasr.ts'],
   'index.ts': ['phasr.ts', 'operations', 'git', 'task', 'base'],
-  cli: ['phasr.ts', 'task', 'base'],
+  cli: ['phasr.ts', 'code-cache.ts', 'task', 'base'],
 };
-const TYPES_ALSO_FROM: Readonly<Record<string, readonly string[]>> = { cli: ['operations', 'git'] };
+const TYPES_ALSO_FROM: Readonly<Record<string, readonly string[]>> = {
+  cli: ['operations', 'git'],
+  'helper.ts': ['background.ts'],
+};
 
 type Source = {
   readonly path: string;

@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 /** `phasr`. What is imported here is read even for `phasr --version`: everything else is in a file of its own. */
 
+import { loadCompiled } from '../code-cache.ts';
+import type * as call from './call.ts';
+
 declare const PHASR_VERSION: string;
 
 const NODE_MAJOR_MIN = 20;
@@ -16,8 +19,11 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(`${PHASR_VERSION}\n`);
     return 0;
   }
-  const { answerCall } = await import('./call.ts');
-  return answerCall(argv);
+  const { exports, keep } = loadCompiled<typeof call>('call', __filename);
+  const code = await exports.answerCall(argv);
+  // A launch writes into the user's folder anyway.
+  if (argv[0] === 'run') keep();
+  return code;
 }
 
 async function start(): Promise<void> {

@@ -27,6 +27,7 @@ export type Stamp = {
 /** The coarsest clock of a file system that git is used on has two seconds (exFAT, `hazards.md` §4). */
 const CLOCK_TICK_MS = 2000;
 
+/** Looks at files' own facts, links not followed; what is not there counts, too. No git process. */
 export function stampFiles(paths: Iterable<Buffer>): Stamp {
   const youngMs = Date.now() - CLOCK_TICK_MS;
   const hash = createHash('sha256');

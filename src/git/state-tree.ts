@@ -27,6 +27,7 @@ export type StateTree = {
 /** Paths as latin1 text, and their permissions in octal where these are other than 644 and 755. */
 export type Modes = readonly (readonly [path: string, mode: string])[];
 
+/** Reads them off the files that are there. No git process. */
 export function readModes(worktreePath: string, paths: readonly Buffer[]): Modes {
   return paths.flatMap((path): Modes => {
     const stat = findStat(Buffer.concat([Buffer.from(`${worktreePath}/`), path]));
