@@ -21,6 +21,7 @@ import { createRequire, wrap } from 'node:module';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Script } from 'node:vm';
+import { uniqueName } from './base/unique.ts';
 import { userPaths } from './store/paths.ts';
 
 declare const PHASR_VERSION: string;
@@ -87,8 +88,8 @@ function readOwnFile(path: string): Buffer | undefined {
 
 function writeCompiled(folder: string, path: string, data: Buffer): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const partial = `${path}.${process.pid}`;
-  const file = openSync(partial, 'w', 0o600);
+  const partial = `${path}.${uniqueName()}.new`;
+  const file = openSync(partial, 'wx', 0o600);
   try {
     writeFileSync(file, data);
     // Half of it would be run after a power cut.

@@ -22,7 +22,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   store: ['task', 'base'],
   operations: ['git', 'agent', 'store', 'task', 'process', 'base'],
   'phasr.ts': ['operations', 'git', 'store', 'task', 'base'],
-  'code-cache.ts': ['store'],
+  'code-cache.ts': ['store', 'base'],
   'helper.ts': ['code-cache.ts'],
   'background.ts': ['phasr.ts'],
   'index.ts': ['phasr.ts', 'operations', 'git', 'task', 'base'],

@@ -13,6 +13,8 @@ import { makeCommit, readTree } from './commit.ts';
 import { findStat } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
 import { copyIndex } from './index-file.ts';
+import { alternateVariable } from './task-dirs.ts';
+import { type Transfer, transferCommits } from './transfer.ts';
 
 export type Carried = {
   /** Its tree is `files`, its parent's tree `index`, its grandparent the commit that the user stands on. */
@@ -28,57 +30,78 @@ export type Carried = {
 /** Hashing what is uncommitted; a limit against hanging for ever. */
 const TIMEOUT_MS = 30 * 60_000;
 
+/** `release`: call it when a ref holds the commit, or it was given up. */
+export type Captured = { readonly carried: Carried | null; readonly release: () => void };
+
 /**
- * Captures the uncommitted work of a user's worktree that stands on `head`; null when there is none. Writes objects only. Five to seven git processes.
- * `scratchDir` is Phasr's, for a copy of the index. Throws `refused` while a merge is unfinished there, whose conflicts no tree can hold.
+ * Captures the uncommitted work of a user's worktree that stands on `head`; null when there is none. Writes objects only, which no clean-up takes before
+ * `release`. Seven to nine git processes.
+ * `scratchDir` is Phasr's, for what is not whole yet. Throws `refused` while a merge is unfinished there, whose conflicts no tree can hold.
  */
 export async function captureUncommitted(
   worktree: GitPlace,
   head: Oid,
-  scratchDir: string,
-): Promise<Carried | null> {
-  mkdirSync(scratchDir, { recursive: true, mode: 0o700 });
-  const copy = join(scratchDir, `index.${uniqueName()}`);
-  const place = { ...worktree, variables: { ...worktree.variables, GIT_INDEX_FILE: copy } };
+  { repository, scratchDir }: { readonly repository: Transfer['to']; readonly scratchDir: string },
+): Promise<Captured> {
+  const scratch = join(scratchDir, `carry.${uniqueName()}.new`);
+  const objects = join(scratch, 'objects');
+  mkdirSync(objects, { recursive: true, mode: 0o700 });
+  const aside = {
+    GIT_OBJECT_DIRECTORY: objects,
+    ...alternateVariable(join(repository.commonDir, 'objects')),
+  };
+  const from = { ...worktree, variables: { ...worktree.variables, ...aside } };
   try {
-    const own = join(worktree.gitDir ?? '', 'index');
-    if (findStat(own) === undefined) await runGit(place, ['read-tree', head]);
-    else copyIndex(own, copy);
-    const unmerged = await runGit(place, ['ls-files', '-z', '--unmerged']);
-    if (unmerged.stdout.length > 0) {
-      throw new PhasrError('refused', 'your checkout has conflicts, which cannot be taken along', {
-        hint: 'Resolve them first, or launch without --with-changes.',
-      });
-    }
-    const index = await writeTree(place);
-    await runGit(place, ['add', '-A', '--sparse', '--', ':/'], {
-      timeoutMs: TIMEOUT_MS,
-      settings: ['core.safecrlf=false', 'advice.addEmbeddedRepo=false', 'core.fsyncMethod=batch'],
-      durable: true,
+    const carried = await capture(from, head, join(scratch, 'index'));
+    if (carried === null) return { carried, release: () => undefined };
+    const { release } = await transferCommits({
+      from,
+      to: repository,
+      tips: [carried.commit],
+      known: [head],
+      scope: 'reachable',
     });
-    const files = await writeTree(place);
-    const base = await readTree(worktree, head);
-    if (index === base && files === base) return null;
-    const staged = await commitTree(worktree, {
-      tree: index,
-      parent: head,
-      message: 'phasr: what was staged',
-    });
-    const commit = await commitTree(worktree, {
-      tree: files,
-      parent: staged,
-      message: 'phasr: what was uncommitted',
-    });
-    const count = (await compareTrees(worktree, head, files)).length;
-    return { commit, index, files, count };
+    return { carried, release };
   } finally {
-    rmSync(copy, { force: true });
-    rmSync(`${copy}.lock`, { force: true });
+    rmSync(scratch, { recursive: true, force: true });
   }
 }
 
+async function capture(worktree: GitPlace, head: Oid, copy: string): Promise<Carried | null> {
+  const place = { ...worktree, variables: { ...worktree.variables, GIT_INDEX_FILE: copy } };
+  const own = join(worktree.gitDir ?? '', 'index');
+  if (findStat(own) === undefined) await runGit(place, ['read-tree', head]);
+  else copyIndex(own, copy);
+  const unmerged = await runGit(place, ['ls-files', '-z', '--unmerged']);
+  if (unmerged.stdout.length > 0) {
+    throw new PhasrError('refused', 'your checkout has conflicts, which cannot be taken along', {
+      hint: 'Resolve them first, or launch without --with-changes.',
+    });
+  }
+  const index = await writeTree(place);
+  await runGit(place, ['add', '-A', '--sparse', '--', ':/'], {
+    timeoutMs: TIMEOUT_MS,
+    settings: ['core.safecrlf=false', 'advice.addEmbeddedRepo=false'],
+  });
+  const files = await writeTree(place);
+  const base = await readTree(worktree, head);
+  if (index === base && files === base) return null;
+  const staged = await commitTree(worktree, {
+    tree: index,
+    parent: head,
+    message: 'phasr: what was staged',
+  });
+  const commit = await commitTree(worktree, {
+    tree: files,
+    parent: staged,
+    message: 'phasr: what was uncommitted',
+  });
+  const count = (await compareTrees(worktree, head, files)).length;
+  return { commit, index, files, count };
+}
+
 async function writeTree(place: GitPlace): Promise<Oid> {
-  return asOid((await runGit(place, ['write-tree'], { durable: true })).stdout.toString('latin1').trim());
+  return asOid((await runGit(place, ['write-tree'])).stdout.toString('latin1').trim());
 }
 
 async function commitTree(

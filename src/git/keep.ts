@@ -12,6 +12,7 @@ import { findEntries, findStat, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
 import type { Look } from './look.ts';
 import { readPackedRefs } from './refs.ts';
+import { alternateVariable } from './task-dirs.ts';
 
 /** Folders and files that tools make again from what is committed; never kept. Names only, at any depth. */
 const REBUILDABLE_NAMES: ReadonlySet<string> = new Set(
@@ -136,7 +137,7 @@ async function listUnheld(
 ): Promise<readonly Oid[]> {
   if (commits.length === 0) return [];
   const objects = privateObjects.variables['GIT_OBJECT_DIRECTORY'] ?? '';
-  const variables = { ...repository.variables, GIT_ALTERNATE_OBJECT_DIRECTORIES: objects };
+  const variables = { ...repository.variables, ...alternateVariable(objects) };
   const ours = ['--exclude=refs/phasr/*', '--exclude=refs/heads/phasr/*'];
   const { stdout } = await runGit(
     { ...repository, variables },

@@ -43,7 +43,7 @@ import {
   type StateTree,
   writeModes,
 } from './state-tree.ts';
-import type { TaskDirs } from './task-dirs.ts';
+import { alternateVariable, type TaskDirs } from './task-dirs.ts';
 import { listTips } from './refs.ts';
 import { transferCommits } from './transfer.ts';
 
@@ -185,7 +185,7 @@ function privateObjectsOf(dirs: TaskDirs, env: Environment): GitPlace {
     ...cleanObjects(dirs, env),
     variables: {
       GIT_OBJECT_DIRECTORY: join(dirs.privateDir, 'objects'),
-      GIT_ALTERNATE_OBJECT_DIRECTORIES: join(dirs.cleanDir, 'objects'),
+      ...alternateVariable(join(dirs.cleanDir, 'objects')),
     },
   };
 }
@@ -301,7 +301,7 @@ async function makeSnapshot(
   const message = (what: string): string => messageOf(id, { what, reason });
   const stateCommit = await commit(objects, { tree: state, parents: [head], message: message('state') });
   // What the agent has staged or committed is in its own store, the trees over it are in the clean room's.
-  const variables = { GIT_ALTERNATE_OBJECT_DIRECTORIES: join(dirs.privateDir, 'objects') };
+  const variables = alternateVariable(join(dirs.privateDir, 'objects'));
   const from = { ...objects, variables };
   const parents = [head, stateCommit, ...tips];
   const made = await commit(from, { tree: files, parents, message: message('files') });

@@ -8,6 +8,7 @@ import { uniqueName } from '../base/unique.ts';
 import { findStat } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
 import { copyIndex, INDEX_BYTES_MAX } from './index-file.ts';
+import { alternateVariable } from './task-dirs.ts';
 
 /** `unmerged`: there are conflicts, and the tree has one folder for each stage (`0` … `3`). */
 export type Staged = { readonly kind: 'merged' | 'unmerged'; readonly tree: Oid };
@@ -23,7 +24,7 @@ export async function readStaged(
   const variables = {
     ...objects.variables,
     GIT_INDEX_FILE: copy,
-    GIT_ALTERNATE_OBJECT_DIRECTORIES: staged.objects,
+    ...alternateVariable(staged.objects),
   };
   const place = { ...objects, variables };
   try {

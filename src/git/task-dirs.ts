@@ -7,7 +7,7 @@
  */
 
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, isAbsolute, join } from 'node:path';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import type { Oid } from '../base/oid.ts';
 import { copiedSettings, listSettings, renderConfig, type Setting, settingValue } from './config.ts';
 import { type GitPlace, runGit } from './git.ts';
@@ -190,6 +190,13 @@ export function renderAlternate(path: string): string {
   if (plain) return `${path}\n`;
   const quoted = path.replaceAll(/["\\]/g, String.raw`\$&`).replaceAll('\n', String.raw`\n`);
   return `"${quoted}"\n`;
+}
+
+/** The variable that names one more object store: a list, in which an unusual path is quoted as in C. */
+export function alternateVariable(path: string): { readonly GIT_ALTERNATE_OBJECT_DIRECTORIES: string } {
+  const isPlain = !path.includes(delimiter) && !/["\\\n]/.test(path);
+  const quoted = `"${path.replaceAll(/["\\]/g, String.raw`\$&`).replaceAll('\n', String.raw`\n`)}"`;
+  return { GIT_ALTERNATE_OBJECT_DIRECTORIES: isPlain ? path : quoted };
 }
 
 function ownSettings(facts: RepositoryFacts): { key: string; value: string }[] {

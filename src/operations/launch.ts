@@ -7,7 +7,7 @@ import type { Environment } from '../base/environment.ts';
 import { PhasrError } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { renderVisible } from '../base/text.ts';
-import { captureUncommitted, type Carried } from '../git/carry.ts';
+import { type Captured, captureUncommitted, type Carried } from '../git/carry.ts';
 import { requireIdentity } from '../git/commit.ts';
 import { listSettings } from '../git/config.ts';
 import type { GitPlace } from '../git/git.ts';
@@ -80,7 +80,7 @@ const PROMPTS_MAX = 500;
  * Throws, with nothing created, when the repository, a base, an agent or a prompt cannot be used.
  */
 export async function launchTasks(context: Context, request: LaunchRequest): Promise<Launched> {
-  const { drafts, jobs, terminal } = request;
+  const { drafts } = request;
   requireOutsideTasks(context);
   const place = userRepository(context);
   requireCount(drafts);
@@ -95,7 +95,30 @@ export async function launchTasks(context: Context, request: LaunchRequest): Pro
     requireGit(context),
   ]);
   requireFreeNamespace(names);
-  const carried = await captureFor(context, drafts, bases);
+  const { carried, release } = await captureFor(context, drafts, bases);
+  try {
+    return await launchCarrying(context, request, { settings, agents, bases, names, carried, checkedGit });
+  } finally {
+    release();
+  }
+}
+
+type Prepared = {
+  readonly settings: Awaited<ReturnType<typeof settingsHere>>;
+  readonly agents: ReturnType<typeof resolveAgents>;
+  readonly bases: readonly Base[];
+  /** The refs that are in the way of nothing yet. */
+  readonly names: readonly string[];
+  readonly carried: Carried | null;
+  readonly checkedGit: string | undefined;
+};
+
+async function launchCarrying(
+  context: Context,
+  { drafts, jobs, terminal }: LaunchRequest,
+  { settings, agents, bases, names, carried, checkedGit }: Prepared,
+): Promise<Launched> {
+  const place = userRepository(context);
   const jobsNow = jobs ?? settings.jobs.value;
   if (jobsNow !== null) context.places().writeJobs(jobsNow);
 
@@ -145,9 +168,9 @@ async function captureFor(
   context: Context,
   drafts: readonly TaskDraft[],
   bases: readonly Base[],
-): Promise<Carried | null> {
+): Promise<Captured> {
   const wanted = drafts.flatMap(({ withChanges }, index) => (withChanges ? [bases[index]] : []));
-  if (wanted.length === 0) return null;
+  if (wanted.length === 0) return { carried: null, release: () => undefined };
   const { worktreeRoot, gitDir } = context.repository;
   if (worktreeRoot === null) {
     throw new PhasrError('refused', 'there is no worktree here whose changes could be taken along', {
@@ -165,7 +188,10 @@ async function captureFor(
       },
     );
   }
-  return captureUncommitted(place, head, context.paths.phasrDir);
+  return captureUncommitted(place, head, {
+    repository: userRepository(context),
+    scratchDir: context.paths.phasrDir,
+  });
 }
 
 /** Its tables of letters take 20 ms to load, which titles in plain ASCII need not wait for. */

@@ -7,7 +7,7 @@ import { findProcess } from '../process/table.ts';
 
 /**
  * Removes, directly below some folders, what processes that live no more have named with `uniqueName`. Nothing is missed: a half-written file's
- * deed is done again, and a folder is named so only when it is given up.
+ * deed is done again, and a folder is named so only when it is given up (`.failed`), or nothing refers to it yet (`.new`).
  */
 export async function removePartials(directories: readonly string[]): Promise<void> {
   for (const directory of directories) {
@@ -15,10 +15,10 @@ export async function removePartials(directories: readonly string[]): Promise<vo
       const namer = findNamer(name);
       if (namer === undefined || (await findProcess(namer)) !== undefined) continue;
       const path = join(directory, name);
-      const isGivenUp = name.endsWith('.failed');
+      const mayBeFolder = /\.(?:failed|new)$/.test(name);
       const stat = lstatSync(path, { throwIfNoEntry: false });
-      if (isGivenUp ? stat?.isDirectory() === true : stat?.isFile() === true)
-        rmSync(path, { recursive: isGivenUp, force: true });
+      if (stat?.isFile() === true || (mayBeFolder && stat?.isDirectory() === true))
+        rmSync(path, { recursive: true, force: true });
     }
   }
 }

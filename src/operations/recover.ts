@@ -4,6 +4,7 @@
  * Costs one query when nothing is wrong, and what it takes to put something right is loaded only then. Asks git and the process table and records facts; it never decides anything for a person.
  */
 
+import { join } from 'node:path';
 import { MARKER_NAME } from '../agent/command.ts';
 import { PhasrError } from '../base/errors.ts';
 import { releaseAbandoned } from '../git/transfer.ts';
@@ -19,11 +20,13 @@ export type Recovered = { readonly id: number; readonly what: string };
 /** Takes up what dead processes left. Inside a task it does nothing: an agent drives no tasks. */
 export async function recover(context: Context): Promise<readonly Recovered[]> {
   if (context.env[MARKER_NAME] !== undefined) return [];
-  await releaseAbandoned(context.repository.commonDir);
-  await removePartials([context.paths.phasrDir]);
+  const active = context.store.list('active');
+  // The copy of somebody's uncommitted work, which no ref holds yet.
+  if (!active.some(isYetToBranch)) await releaseAbandoned(context.repository.commonDir);
+  await removePartials([context.paths.phasrDir, join(context.user.root, 'code')]);
   const recovered: Recovered[] = [];
   let mustStart = false;
-  for (const task of context.store.list('active')) {
+  for (const task of active) {
     const holder = context.store.findClaim(taskClaim(task.id));
     if (holder !== undefined && (await isHolderAlive(holder))) continue;
     const what = await takeUp(context, task);
@@ -36,6 +39,10 @@ export async function recover(context: Context): Promise<readonly Recovered[]> {
   }
   await startSweeper(context);
   return recovered;
+}
+
+function isYetToBranch({ carried, branchCreated, phase }: Task): boolean {
+  return carried !== null && !branchCreated && ['queued', 'preparing'].includes(phase.kind);
 }
 
 async function takeUp(context: Context, task: Task): Promise<string | undefined> {
