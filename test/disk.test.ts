@@ -3,8 +3,9 @@
  * when there is room again.
  */
 
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { canMount, checkDatabase, mountMemory } from './support/disk.ts';
@@ -266,6 +267,90 @@ test.skipIf(!isPossible)(
           ? readFileSync(join(gone.held.replace(/ \(.*\)$/, ''), 'big'))
           : world.gitBytes(['show', `${gone?.kept}:big`]);
       expect(kept.equals(big)).toBe(true);
+      forget(world, main);
+    }
+    expectBoth(codes.map((code) => code === 0));
+  },
+);
+
+/** Both `big` and its sum, so that half a file is seen. */
+function expectWhole(worktree: string, big: Buffer): void {
+  expect(readFileSync(join(worktree, 'big')).equals(big)).toBe(true);
+  execFileSync('sh', ['-c', 'cksum <big | cmp - sum'], { cwd: worktree });
+}
+
+test.skipIf(!isPossible)(
+  'a disk that is full at any point of a restore: refused or failed by name, what was kept is kept, and one command goes on',
+  async () => {
+    using disk = mountMemory(50);
+    await using world = makeWorld('full-restore', disk.path);
+    world.init({ '.gitignore': 'big\n' });
+    setFloor(world, '0');
+    const main = world.git(['rev-parse', 'main']);
+    const codes: (number | null)[] = [];
+    for (const kib of LEFT_KIB) {
+      const task = await world.task(BIG);
+      const id = String(task.id);
+      const big = readFileSync(join(task.worktree, 'big'));
+      await world.ok(['discard', id]);
+      await helpersEnd(world);
+      disk.fill(kib * 1024);
+      const ran = await world.phasr(['restore', id]);
+      codes.push(ran.code);
+      if (ran.code !== 0) expectFailure(ran);
+      await helpersEnd(world);
+      disk.free();
+      await world.ok(['list']);
+      await helpersEnd(world);
+      expectIntact(world);
+      const [now] = (await world.json(['list'])).tasks ?? [];
+      if (now === undefined) await world.ok(['restore', id]);
+      const back = await world.json(['show', id]);
+      expect(back.state).toBe('done');
+      expectWhole(back.worktree, big);
+      expect(world.git(['status', '--porcelain'], back.worktree)).toBe('');
+      await world.ok(['discard', id]);
+      await helpersEnd(world);
+      forget(world, main);
+    }
+    expectBoth(codes.map((code) => code === 0));
+  },
+);
+
+test.skipIf(!isPossible)(
+  'a disk that is full at any point of a rewind: refused or failed by name, both states are kept, and one command goes on',
+  async () => {
+    using disk = mountMemory(50);
+    await using world = makeWorld('full-rewind', disk.path);
+    world.init();
+    setFloor(world, '0');
+    const main = world.git(['rev-parse', 'main']);
+    const codes: (number | null)[] = [];
+    for (const kib of LEFT_KIB) {
+      const task = await world.task(BIG);
+      const id = String(task.id);
+      const big = readFileSync(join(task.worktree, 'big'));
+      await world.ok(['snapshot', id]);
+      const other = randomBytes(1_000_000);
+      writeFileSync(join(task.worktree, 'other'), other);
+      rmSync(join(task.worktree, 'big'));
+      disk.fill(kib * 1024);
+      const ran = await world.phasr(['rewind', id, '1']);
+      codes.push(ran.code);
+      if (ran.code !== 0) expectFailure(ran);
+      await helpersEnd(world);
+      disk.free();
+      await world.ok(['list']);
+      await helpersEnd(world);
+      expectIntact(world);
+      await world.ok(['rewind', id, '1']);
+      expectWhole(task.worktree, big);
+      expect(existsSync(join(task.worktree, 'other'))).toBe(false);
+      const { snapshots } = await world.json(['history', id]);
+      const holder = snapshots.find(({ reason }) => reason.startsWith('before'));
+      expect(world.gitBytes(['show', `${holder?.commit}:other`]).equals(other)).toBe(true);
+      await world.ok(['discard', id]);
+      await helpersEnd(world);
       forget(world, main);
     }
     expectBoth(codes.map((code) => code === 0));

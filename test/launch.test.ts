@@ -350,9 +350,9 @@ const ODD: readonly (readonly [name: string, setUp: (world: World) => string])[]
     },
   ],
   [
-    'a path with blanks, quotes and a newline',
+    'a path with blanks, quotes, a colon and a newline',
     (world) => {
-      world.repo = join(world.root, 'my "odd" repo\nwith a newline \\ and ünïcode');
+      world.repo = join(world.root, 'my "odd" repo:\nwith a newline \\ and ünïcode');
       world.init();
       return join(world.repo, 'src');
     },

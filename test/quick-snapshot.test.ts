@@ -133,51 +133,56 @@ test('a snapshot of few changed files is what a capture makes of them, whatever 
   expect(world.git(['fsck', '--full', '--strict'])).toBe('');
 });
 
-test('few changed files take no capture, and such snapshots hold one another up: with the older ones gone, and a clean-up, the latest is whole', async () => {
-  await using world = makeWorld('quick-chain');
-  world.init(FILES);
-  const { worktree } = await world.task('echo one > one');
-  await growOld(world);
-  const at = (name: string): string => join(worktree, name);
-  const steps: readonly (readonly [change: string, isQuick: boolean])[] = [
-    // The commit that the run has left is all there is of the one before.
-    ['a new file', false],
-    ['the same file changed', true],
-    ['append to one', true],
-    ['for the owner alone', true],
-    ['delete', true],
-    ['without the new file', true],
-    // No longer among what has changed: only an older snapshot may hold it.
-    ['as it was', false],
-    ['append to one', true],
-    ['executable', true],
-  ];
-  for (const [step, [name, isQuick]] of steps.entries()) {
-    CHANGES[name]?.(at);
-    expect({ name, ...(await takeOne(world)) }).toEqual({ name, text: `kept ${step + 2}`, isQuick });
-  }
-  // Git does not tell that of a file that is as the index says.
-  rmSync(join(world.repo, '.git/phasr/tasks/1/clean/seen.json'));
-  expect((await takeOne(world)).text).toBe(`unchanged ${steps.length + 1}`);
-  CHANGES['for the owner alone']?.(at);
-  expect((await takeOne(world)).text).toBe(`kept ${steps.length + 2}`);
-  const refs = world
-    .git(['for-each-ref', '--sort=version:refname', '--format=%(refname)', 'refs/phasr/snapshots/1'])
-    .split('\n');
-  for (const ref of refs.slice(0, -1)) world.git(['update-ref', '-d', ref]);
-  world.git(['reflog', 'expire', '--expire=now', '--all']);
-  world.git(['gc', '-q', '--prune=now']);
-  appendFileSync(at('src/a.ts'), 'and on\n');
-  expect(await takeOne(world)).toEqual({ text: `kept ${steps.length + 3}`, isQuick: true });
-  expect(world.git(['fsck', '--full', '--strict'])).toBe('');
-  const [first = '', second = ''] = world
-    .git([
-      'log',
-      '--format=%an <%ae> %cn <%ce>',
-      '-2',
-      '--first-parent',
-      `refs/phasr/snapshots/1/${steps.length + 3}`,
-    ])
-    .split('\n');
-  expect(first).toBe(second);
-});
+test.each(['sha1', 'sha256'])(
+  'few changed files take no capture, and such snapshots hold one another up: with the older ones gone, and a clean-up, the latest is whole (%s)',
+  async (format) => {
+    await using world = makeWorld('quick-chain');
+    mkdirSync(world.repo);
+    world.git(['init', '-q', `--object-format=${format}`]);
+    world.commit('base', FILES);
+    const { worktree } = await world.task('echo one > one');
+    await growOld(world);
+    const at = (name: string): string => join(worktree, name);
+    const steps: readonly (readonly [change: string, isQuick: boolean])[] = [
+      // The commit that the run has left is all there is of the one before.
+      ['a new file', false],
+      ['the same file changed', true],
+      ['append to one', true],
+      ['for the owner alone', true],
+      ['delete', true],
+      ['without the new file', true],
+      // No longer among what has changed: only an older snapshot may hold it.
+      ['as it was', false],
+      ['append to one', true],
+      ['executable', true],
+    ];
+    for (const [step, [name, isQuick]] of steps.entries()) {
+      CHANGES[name]?.(at);
+      expect({ name, ...(await takeOne(world)) }).toEqual({ name, text: `kept ${step + 2}`, isQuick });
+    }
+    // Git does not tell that of a file that is as the index says.
+    rmSync(join(world.repo, '.git/phasr/tasks/1/clean/seen.json'));
+    expect((await takeOne(world)).text).toBe(`unchanged ${steps.length + 1}`);
+    CHANGES['for the owner alone']?.(at);
+    expect((await takeOne(world)).text).toBe(`kept ${steps.length + 2}`);
+    const refs = world
+      .git(['for-each-ref', '--sort=version:refname', '--format=%(refname)', 'refs/phasr/snapshots/1'])
+      .split('\n');
+    for (const ref of refs.slice(0, -1)) world.git(['update-ref', '-d', ref]);
+    world.git(['reflog', 'expire', '--expire=now', '--all']);
+    world.git(['gc', '-q', '--prune=now']);
+    appendFileSync(at('src/a.ts'), 'and on\n');
+    expect(await takeOne(world)).toEqual({ text: `kept ${steps.length + 3}`, isQuick: true });
+    expect(world.git(['fsck', '--full', '--strict'])).toBe('');
+    const [first = '', second = ''] = world
+      .git([
+        'log',
+        '--format=%an <%ae> %cn <%ce>',
+        '-2',
+        '--first-parent',
+        `refs/phasr/snapshots/1/${steps.length + 3}`,
+      ])
+      .split('\n');
+    expect(first).toBe(second);
+  },
+);

@@ -4,11 +4,12 @@
  * Costs one query when nothing is wrong, and what it takes to put something right is loaded only then. Asks git and the process table and records facts; it never decides anything for a person.
  */
 
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { MARKER_NAME } from '../agent/command.ts';
 import { PhasrError } from '../base/errors.ts';
 import { releaseAbandoned } from '../git/transfer.ts';
 import { isAlive } from '../process/table.ts';
+import { promptPath } from '../store/paths.ts';
 import { listSweepable } from '../store/trash.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Context, isHolderAlive, SWEEP_CLAIM, takeClaim, taskClaim } from './context.ts';
@@ -46,6 +47,7 @@ function isYetToBranch({ carried, branchCreated, phase }: Task): boolean {
 }
 
 async function takeUp(context: Context, task: Task): Promise<string | undefined> {
+  if (task.phase.kind !== 'idle') await removePartials([promptsOf(task)]);
   switch (task.phase.kind) {
     case 'queued':
     case 'preparing':
@@ -70,6 +72,10 @@ async function takeUp(context: Context, task: Task): Promise<string | undefined>
     case 'discarded':
       return undefined;
   }
+}
+
+function promptsOf({ id, worktreePath }: Task): string {
+  return dirname(promptPath(dirname(worktreePath), id, 1));
 }
 
 async function supervise(context: Context, task: Task): Promise<void> {
