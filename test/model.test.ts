@@ -356,7 +356,8 @@ async function live(steps: readonly Step[]): Promise<void> {
     stash: world.git(['stash', 'list']),
     config: readFileSync(join(world.repo, '.git/config'), 'utf8'),
   };
-  for (let id = 1; id <= TASKS; id++) await world.task(`echo "agent $$" > agent-${id}`);
+  const prompts = Array.from({ length: TASKS }, (_, index) => `task ${index + 1}`);
+  await world.ok(['run', ...prompts, '--', 'sh', '-c', 'echo "agent $$" > agent-$PHASR_TASK']);
   const phasr = await openPhasr({ directory: world.repo, env: world.env });
   try {
     const life = new Life(world, phasr);
