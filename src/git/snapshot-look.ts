@@ -24,12 +24,13 @@ export type Stamp = {
   readonly isYoung: boolean;
 };
 
-/** The coarsest clock of a file system that git is used on has two seconds (exFAT, `hazards.md` §4). */
-const CLOCK_TICK_MS = 2000;
+/** The coarsest clock of a file system that git is used on has two seconds (FAT); one whose times have fractions of a second ticks every 10 ms or faster. */
+const COARSE_TICK_MS = 2000;
+const FINE_TICK_MS = 100;
 
 /** Looks at files' own facts, links not followed; what is not there counts, too. No git process. */
 export function stampFiles(paths: Iterable<Buffer>): Stamp {
-  const youngMs = Date.now() - CLOCK_TICK_MS;
+  const nowMs = Date.now();
   const hash = createHash('sha256');
   let isYoung = false;
   for (const path of paths) {
@@ -41,7 +42,8 @@ export function stampFiles(paths: Iterable<Buffer>): Stamp {
     }
     const { ino, mode, size, mtimeNs, ctimeNs, ctimeMs } = stat;
     hash.update(`\0${[ino, mode, size, mtimeNs, ctimeNs].map(String).join(' ')}\0`);
-    isYoung ||= Number(ctimeMs) >= youngMs;
+    const tickMs = ctimeNs % 1_000_000_000n === 0n ? COARSE_TICK_MS : FINE_TICK_MS;
+    isYoung ||= Number(ctimeMs) >= nowMs - tickMs;
   }
   return { text: hash.digest('hex'), isYoung };
 }
