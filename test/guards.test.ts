@@ -1,6 +1,7 @@
 /** Nothing but the very worktree that Phasr made for a task is ever removed, and not while somebody works in it (user pains P2, P11, P12). */
 
 import {
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -301,4 +302,21 @@ test('what a trash entry names is deleted only where cleanup puts it', () => {
   } finally {
     rmSync(world.root, { recursive: true });
   }
+});
+
+test('in a copy of the repository nothing of the tasks of the first one is removed, and there they go on', async () => {
+  await using world = makeWorld('copied');
+  world.init();
+  const task = await world.task('echo work > work');
+  const original = world.repo;
+  const copy = join(world.root, 'copy');
+  cpSync(original, copy, { recursive: true, verbatimSymlinks: true });
+  world.repo = copy;
+  await expectRefused(world, 1);
+  const { stdout, stderr } = await world.phasr(['discard', '1']);
+  expect(stdout + stderr).toContain('belongs to another repository, of which this one may be a copy');
+  world.repo = original;
+  expect(readFileSync(join(task.worktree, 'work'), 'utf8')).toBe('work\n');
+  await world.ok(['merge', '1']);
+  expect(world.read('work')).toBe('work\n');
 });

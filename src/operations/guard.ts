@@ -11,6 +11,7 @@ import { renderCount, renderVisible } from '../base/text.ts';
 import { findWorktree } from '../git/clean-room.ts';
 import { findStat } from '../git/files.ts';
 import { readRegistration } from '../git/registration.ts';
+import { belongs, readLinkedCommonDir } from '../git/task-links.ts';
 import { findOccupants, listAncestors, type Occupant } from '../process/inside.ts';
 import { taskDirectory } from '../store/paths.ts';
 import type { TrashEntry } from '../store/trash.ts';
@@ -104,6 +105,10 @@ function identify(context: Context, task: Task): 'present' | 'gone' | { readonly
   const shown = renderVisible(task.worktreePath);
   if (presence === 'replaced')
     return { defect: `${shown} is no longer the directory that Phasr made, but something else` };
+  const dirs = dirsOf(context, task);
+  // A copy of a repository has records of the same worktrees.
+  if (presence === 'present' && belongs(task.worktreePath, dirs, readLinkedCommonDir(dirs)) === 'foreign')
+    return { defect: `${shown} belongs to another repository, of which this one may be a copy` };
   const defect = findRegistrationDefect(context, task, presence);
   return defect === undefined ? presence : { defect };
 }
