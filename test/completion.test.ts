@@ -228,7 +228,7 @@ test('completing writes nothing, recovers nothing and starts nothing, not even w
   await world.json(['run', 'one', '--detach', '--', 'sleep', '600']);
   await waitFor('the run', async () => (await world.json(['show', '2'])).state === 'running');
   await waitFor('everything to be dead', () => {
-    for (const pid of world.processes()) process.kill(pid, 'SIGKILL');
+    world.killAll();
     return world.processes().length === 0;
   });
   // What a killed process leaves in the shared memory of its database is made anew by whoever opens it.

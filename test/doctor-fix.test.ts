@@ -248,7 +248,7 @@ test('what killed processes have left half done is finished and said: a run, a r
   const { worktree } = await world.json(['show', '1']);
   await waitFor('its file', () => existsSync(join(worktree, 'file')));
   await waitFor('everything to be dead', () => {
-    for (const pid of world.processes()) process.kill(pid, 'SIGKILL');
+    world.killAll();
     return world.processes().length === 0;
   });
   world.write('.git/worktrees/phasr-7/locked', 'phasr task 7; see: phasr show 7\n');

@@ -35,7 +35,7 @@ test.skipIf(!canUseDisks)(
     disk.remount('rw');
     await world.ok(['run', 'wait', '--detach', '--', 'sleep', '300']);
     await waitFor('it to run', async () => (await world.json(['list'])).tasks?.[1]?.state === 'running');
-    for (const pid of world.processes()) process.kill(pid, 'SIGKILL');
+    world.killAll();
     await waitFor('everything to end', () => world.processes().length === 0);
     const before = listAll(world);
     disk.remount('ro');

@@ -106,7 +106,7 @@ test.skipIf(!isPossible)(
       const [running] = (await world.json(['list'])).tasks ?? [];
       return world.has('two', running?.worktree ?? '');
     });
-    for (const pid of world.processes()) process.kill(pid, 'SIGKILL');
+    world.killAll();
     await waitFor('everything to end', () => world.processes().length === 0);
     disk.cutPower();
     expectWhole(world);

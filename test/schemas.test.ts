@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { renderSchemas } from '../scripts/schemas.mjs';
 import { requireValid } from './support/schemas.ts';
+import { waitFor } from './support/wait-for.ts';
 import { makeWorld } from './support/world.ts';
 
 const FOLDER = fileURLToPath(new URL('../docs/json/', import.meta.url));
@@ -32,6 +33,7 @@ test('every event of a life from launch to merge and discard is as its schema sa
   await world.json(['merge', '1']);
   await world.json(['discard', '2']);
   await world.json(['path', '1']);
+  await waitFor('the sweeper to end', () => world.processes().length === 0);
   const events = parseLines(await world.ok(['events', '--json']));
   for (const event of events) requireValid(event, 'events');
   const types = new Set(events.map(({ type }) => type));

@@ -150,7 +150,7 @@ test('a killed agent can be gone on with: its session is recorded as soon as it 
   writeFileSync(join(stage.play, 'hold'), '');
   await stage.world.ok(['run', 'do it', '--agent', 'claude', '--detach'], { env: stage.env });
   await waitFor('the session', async () => (await stage.world.json(['show', '1'])).run.session === 's-1');
-  for (const pid of stage.world.processes()) process.kill(pid, 'SIGKILL');
+  stage.world.killAll();
   await waitFor('everything to end', () => stage.world.processes().length === 0);
   expect((await stage.world.json(['show', '1'])).state).toBe('interrupted');
   rmSync(join(stage.play, 'hold'));

@@ -84,7 +84,7 @@ test('when supervisor and agent are killed the task is interrupted, nothing is l
   ]);
   const before = await running(world, 1);
   // Everything at once, as a reboot does.
-  for (const pid of world.processes()) process.kill(pid, 'SIGKILL');
+  world.killAll();
   await waitFor('everything to end', () => world.processes().length === 0);
   const task = await world.json(['show', '1']);
   expect(task).toMatchObject({

@@ -592,7 +592,7 @@ test('doctor names places of dead processes, and worktrees of repositories that 
   await waitFor('the run', async () => (await world.json(['show', '1'])).state === 'running');
   expect(await found(world, 'places')).toBe('ok: none is held by a dead process');
   await waitFor('everything to be dead', () => {
-    for (const pid of world.processes()) process.kill(pid, 'SIGKILL');
+    world.killAll();
     return world.processes().length === 0;
   });
   expect(await found(world, 'places')).toContain(

@@ -17,7 +17,7 @@ import type { SnapshotSource } from './snapshot.ts';
 import { areAsWatched, type Seen, type Sight, sightPlace, stampFiles, within } from './snapshot-look.ts';
 import { readModes, renderModes, type Snapshot, stateEntries, type StateTree } from './state-tree.ts';
 import { receivePack } from './transfer.ts';
-import { editTree, readObjects, renderTree, type TreeEdit } from './tree-edit.ts';
+import { editTree, findEntry, hasTree, readObjects, renderTree, type TreeEdit } from './tree-edit.ts';
 
 /** More, or larger files, are left to the capture, which brings the index up to date: the next look has less to tell then. */
 const PATHS_MAX = 500;
@@ -84,8 +84,11 @@ async function listFiles(source: SnapshotSource, { changed, untracked }: Look): 
   const files: File[] = [];
   const gone: Buffer[] = [];
   for (const { path, status, mode } of changed) {
-    if (status === 'D') gone.push(path);
-    else if (status === 'M' && /^100(?:644|755)$/.test(mode)) files.push({ path, mode });
+    if (status === 'D') {
+      // Git does not list what is in a folder that has taken a file's place.
+      if (findStat(within(source.dirs.worktreePath, path)) !== undefined) return undefined;
+      gone.push(path);
+    } else if (status === 'M' && /^100(?:644|755)$/.test(mode)) files.push({ path, mode });
     else return undefined;
   }
   for (const path of fresh) {
@@ -129,7 +132,7 @@ async function makeObjects(
   { last, seen, message }: Latest,
   { files, gone }: Found,
 ): Promise<Made | undefined> {
-  const { dirs, head, repository } = source;
+  const { dirs, base, head, repository } = source;
   const contents = readContents(dirs.worktreePath, files);
   if (contents === undefined || seen.state === null) return undefined;
   const objects = collectObjects(head.length);
@@ -144,23 +147,28 @@ async function makeObjects(
   const trees = [...new Set([last.files, seen.plain])];
   const commits = [last.commit, head];
   const [read, hashed] = await Promise.all([
-    readObjects(repository, { trees, edits, commits }),
+    readObjects(repository, { trees: [...trees, base], edits, commits }),
     hashAsCommitted(source, files),
   ]);
   if (hashed.length !== blobs.length || !blobs.every((blob, index) => blob === hashed[index]))
     return undefined;
   const [identity, headTree] = [findIdentity(read.get(last.commit)), findTree(read.get(head))];
-  if (identity === undefined || headTree === undefined || !trees.every((tree) => read.has(tree)))
+  if (identity === undefined || headTree === undefined || !trees.every((tree) => hasTree(read, tree)))
     return undefined;
 
   const all = editTree(objects, { tree: last.files, read }, edits);
   const plain = seen.plain === last.files ? all : editTree(objects, { tree: seen.plain, read }, edits);
   const changed = new Set(edits.map(({ path }) => path.toString('latin1')));
+  // As in a capture, of a file that is as in the base commit no permissions are kept.
+  const others = edits.filter(({ path, entry }) => {
+    const before = findEntry(read, base, path);
+    return entry !== null && (entry.oid !== before?.oid || entry.mode !== before.mode);
+  });
   const modes = [
     ...seen.modes.filter(([path]) => !changed.has(path)),
     ...readModes(
       dirs.worktreePath,
-      files.map(({ path }) => path),
+      others.map(({ path }) => path),
     ),
   ];
   const rendered = renderModes(modes);

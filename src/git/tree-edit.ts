@@ -11,7 +11,8 @@ export type TreeEntry = { readonly mode: string; readonly oid: Oid };
 /** Trees that were read, by tree and folder; what is not there has no entry. */
 export type ReadTrees = ReadonlyMap<string, Buffer>;
 
-const keyOf = (tree: Oid, folder: string): string => (folder === '' ? tree : `${tree}:${folder}`);
+/** As git names a folder of a tree or commit. */
+const keyOf = (tree: Oid, folder: string): string => `${tree}:${folder}`;
 
 /** The folders on the way to some paths, as latin1 text, the top one (`''`) among them. */
 function foldersOf(edits: readonly TreeEdit[]): ReadonlySet<string> {
@@ -60,6 +61,19 @@ export async function readObjects(
     at = end + 1 + length + 1;
   }
   return found;
+}
+
+/** What a tree or commit that was read has at a path, if its folder was read. No git process. */
+export function findEntry(read: ReadTrees, tree: Oid, path: Buffer): TreeEntry | undefined {
+  const text = path.toString('latin1');
+  const slash = text.lastIndexOf('/');
+  const content = read.get(keyOf(tree, text.slice(0, Math.max(0, slash))));
+  return content === undefined ? undefined : parseTree(content, tree.length / 2).get(text.slice(slash + 1));
+}
+
+/** Whether the tree itself was read. */
+export function hasTree(read: ReadTrees, tree: Oid): boolean {
+  return read.has(keyOf(tree, ''));
 }
 
 /** Makes the tree that has some paths changed; later edits of a path win. Empty folders are left out, as in an index. No git process. */

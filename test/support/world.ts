@@ -230,17 +230,21 @@ export class World {
     }
   }
 
+  /** Kills what lives at this moment. */
+  killAll(): void {
+    for (const pid of this.processes()) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Safe to ignore: it has just ended.
+      }
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (let tries = 0; tries < 200; tries++) {
-      const pids = this.processes();
-      if (pids.length === 0) break;
-      for (const pid of pids) {
-        try {
-          process.kill(pid, 'SIGKILL');
-        } catch {
-          // Safe to ignore: it has just ended.
-        }
-      }
+      if (this.processes().length === 0) break;
+      this.killAll();
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     rmSync(this.root, { recursive: true, force: true, maxRetries: 5 });
