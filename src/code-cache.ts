@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import { createRequire, wrap } from 'node:module';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { Script } from 'node:vm';
 import { uniqueName } from './base/unique.ts';
 import { userPaths } from './store/paths.ts';
@@ -31,6 +31,9 @@ export type Loaded<Exports> = {
   /** Keeps what is compiled by now for the next process, if it was not there. Nothing goes wrong when it cannot. */
   readonly keep: () => void;
 };
+
+/** A body of 700 KB compiles to half a megabyte. */
+const COMPILED_BYTES_MAX = 16 * 1024 * 1024;
 
 /** Files of earlier versions, and of other versions of Node, beyond these are deleted. */
 const KEPT_MAX = 8;
@@ -44,7 +47,8 @@ export function loadCompiled<Exports>(name: string, programPath: string): Loaded
   // V8 checks that it is its own version's, and of the source the length alone. A package's files all have one time of change, but not of their arrival here.
   const key = [name, PHASR_VERSION, process.version, process.arch, size, ctimeMs].join('-');
   const compiledPath = join(folder, `${key}.bin`);
-  const cachedData = readOwnFile(compiledPath);
+  // A relative one means another folder in each directory: a repository could bring code along.
+  const cachedData = isAbsolute(home) ? readOwnFile(compiledPath) : undefined;
   const source = wrap(readFileSync(path, 'utf8'));
   const script = new Script(source, { filename: path, ...(cachedData === undefined ? {} : { cachedData }) });
   const module = { exports: {} };
@@ -55,7 +59,7 @@ export function loadCompiled<Exports>(name: string, programPath: string): Loaded
     exports: module.exports as Exports,
     keep: () => {
       // Where Phasr was never used it leaves no trace.
-      if (isKept || !existsSync(home)) return;
+      if (isKept || !isAbsolute(home) || !existsSync(home)) return;
       try {
         writeCompiled(folder, compiledPath, script.createCachedData());
       } catch {
@@ -80,7 +84,8 @@ function readOwnFile(path: string): Buffer | undefined {
     return undefined;
   }
   try {
-    return fstatSync(file).uid === (process.getuid?.() ?? 0) ? readFileSync(file) : undefined;
+    const { uid, size } = fstatSync(file);
+    return uid === (process.getuid?.() ?? 0) && size <= COMPILED_BYTES_MAX ? readFileSync(file) : undefined;
   } finally {
     closeSync(file);
   }
@@ -91,13 +96,18 @@ function writeCompiled(folder: string, path: string, data: Buffer): void {
   const partial = `${path}.${uniqueName()}.new`;
   const file = openSync(partial, 'wx', 0o600);
   try {
-    writeFileSync(file, data);
-    // Half of it would be run after a power cut.
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    try {
+      writeFileSync(file, data);
+      // Half of it would be run after a power cut.
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(partial, path);
+  } catch (error) {
+    rmSync(partial, { force: true });
+    throw error;
   }
-  renameSync(partial, path);
   const files = readdirSync(folder).map((name) => join(folder, name));
   const byAge = files
     .map((name) => ({ name, ms: statSync(name).mtimeMs }))

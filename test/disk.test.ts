@@ -109,6 +109,23 @@ async function helpersEnd(world: World): Promise<void> {
   await waitFor('helpers to end', () => world.processes().length === 0);
 }
 
+/** A command on a full disk, then one when there is room again. Gives the first one's exit code; whatever it is, nothing is half-written. */
+async function tryOn(
+  world: World,
+  disk: ReturnType<typeof mountMemory>,
+  { kib, args }: { readonly kib: number; readonly args: readonly string[] },
+): Promise<number | null> {
+  disk.fill(kib * 1024);
+  const ran = await world.phasr(args);
+  if (ran.code !== 0) expectFailure(ran);
+  await helpersEnd(world);
+  disk.free();
+  await world.ok(['list']);
+  await helpersEnd(world);
+  expectIntact(world);
+  return ran.code;
+}
+
 /** As after a merge or discard that was never made, so that a small disk suffices for all rounds. */
 function forget(world: World, main: string): void {
   world.git(['reset', '-q', '--hard', main]);
@@ -211,15 +228,7 @@ test.skipIf(!isPossible)(
       const task = await world.task(BIG);
       world.commit('meanwhile', { [`other-${kib}`]: 'other\n' });
       const before = world.git(['rev-parse', 'main']);
-      disk.fill(kib * 1024);
-      const ran = await world.phasr(['merge', String(task.id)]);
-      codes.push(ran.code);
-      if (ran.code !== 0) expectFailure(ran);
-      await helpersEnd(world);
-      disk.free();
-      await world.ok(['list']);
-      await helpersEnd(world);
-      expectIntact(world);
+      codes.push(await tryOn(world, disk, { kib, args: ['merge', String(task.id)] }));
       const [now] = (await world.json(['list'])).tasks ?? [];
       // Where the target had moved, the next command has finished the merge.
       if (now !== undefined) {
@@ -248,15 +257,7 @@ test.skipIf(!isPossible)(
     for (const kib of LEFT_KIB) {
       const task = await world.task(BIG);
       const big = readFileSync(join(task.worktree, 'big'));
-      disk.fill(kib * 1024);
-      const ran = await world.phasr(['discard', String(task.id)]);
-      codes.push(ran.code);
-      if (ran.code !== 0) expectFailure(ran);
-      await helpersEnd(world);
-      disk.free();
-      await world.ok(['list']);
-      await helpersEnd(world);
-      expectIntact(world);
+      codes.push(await tryOn(world, disk, { kib, args: ['discard', String(task.id)] }));
       const [now] = (await world.json(['list'])).tasks ?? [];
       if (now !== undefined) await world.ok(['discard', String(task.id)]);
       await helpersEnd(world);
@@ -294,15 +295,7 @@ test.skipIf(!isPossible)(
       const big = readFileSync(join(task.worktree, 'big'));
       await world.ok(['discard', id]);
       await helpersEnd(world);
-      disk.fill(kib * 1024);
-      const ran = await world.phasr(['restore', id]);
-      codes.push(ran.code);
-      if (ran.code !== 0) expectFailure(ran);
-      await helpersEnd(world);
-      disk.free();
-      await world.ok(['list']);
-      await helpersEnd(world);
-      expectIntact(world);
+      codes.push(await tryOn(world, disk, { kib, args: ['restore', id] }));
       const [now] = (await world.json(['list'])).tasks ?? [];
       if (now === undefined) await world.ok(['restore', id]);
       const back = await world.json(['show', id]);
@@ -334,15 +327,7 @@ test.skipIf(!isPossible)(
       const other = randomBytes(1_000_000);
       writeFileSync(join(task.worktree, 'other'), other);
       rmSync(join(task.worktree, 'big'));
-      disk.fill(kib * 1024);
-      const ran = await world.phasr(['rewind', id, '1']);
-      codes.push(ran.code);
-      if (ran.code !== 0) expectFailure(ran);
-      await helpersEnd(world);
-      disk.free();
-      await world.ok(['list']);
-      await helpersEnd(world);
-      expectIntact(world);
+      codes.push(await tryOn(world, disk, { kib, args: ['rewind', id, '1'] }));
       await world.ok(['rewind', id, '1']);
       expectWhole(task.worktree, big);
       expect(existsSync(join(task.worktree, 'other'))).toBe(false);

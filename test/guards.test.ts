@@ -314,7 +314,7 @@ test('in a copy of the repository nothing of the tasks of the first one is remov
   world.repo = copy;
   await expectRefused(world, 1);
   const { stdout, stderr } = await world.phasr(['discard', '1']);
-  expect(stdout + stderr).toContain('belongs to another repository, of which this one may be a copy');
+  expect(stdout + stderr).toMatch(/belongs to another repository, .* go on with the task in the other one/s);
   world.repo = original;
   expect(readFileSync(join(task.worktree, 'work'), 'utf8')).toBe('work\n');
   await world.ok(['merge', '1']);

@@ -14,7 +14,7 @@ import { runGit } from './git.ts';
 import type { Look } from './look.ts';
 import { collectObjects, type ObjectSet } from './pack.ts';
 import type { SnapshotSource } from './snapshot.ts';
-import { areAsWatched, type Seen, type Sight, sightPlace, stampFiles, within } from './snapshot-look.ts';
+import { areAsWatched, type Seen, type Looked, lookPlace, stampFiles, within } from './snapshot-look.ts';
 import { readModes, renderModes, type Snapshot, stateEntries, type StateTree } from './state-tree.ts';
 import { receivePack } from './transfer.ts';
 import { editTree, findEntry, hasTree, readObjects, renderTree, type TreeEdit } from './tree-edit.ts';
@@ -35,16 +35,16 @@ export type Latest = {
   readonly last: Snapshot;
   /** What was written down with it. */
   readonly seen: Seen;
-  readonly sight: Sight;
+  readonly looked: Looked;
   readonly message: (what: string) => string;
 };
 
 /** Undefined when it takes a capture. No git process when nothing has changed, else three or four. */
 export async function takeQuickly(source: SnapshotSource, latest: Latest): Promise<Quick | undefined> {
-  const { last, seen, sight } = latest;
-  if (sight.look === null || seen.outside.isYoung || seen.outside.text !== sight.outside.text)
+  const { last, seen, looked } = latest;
+  if (looked.look === null || seen.outside.isYoung || seen.outside.text !== looked.outside.text)
     return undefined;
-  const found = await listFiles(source, sight.look);
+  const found = await listFiles(source, looked.look);
   if (found === undefined) return undefined;
   const paths = [...found.gone, ...found.files.map(({ path }) => path)];
   const names = new Set(paths.map((path) => path.toString('latin1')));
@@ -111,7 +111,7 @@ async function listFolders(
 ): Promise<readonly Buffer[] | undefined> {
   const names = folders.map(decodeUtf8).filter((name) => name !== undefined);
   if (names.length < folders.length || names.length > NEW_FOLDERS_MAX) return undefined;
-  const place = sightPlace(dirs, env);
+  const place = lookPlace(dirs, env);
   const variables = { ...place.variables, GIT_LITERAL_PATHSPECS: '1' };
   const args = ['ls-files', '-z', '--others', '--exclude-standard', '--', ...names];
   const { stdout } = await runGit({ ...place, variables }, args);

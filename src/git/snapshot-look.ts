@@ -48,7 +48,7 @@ export function stampFiles(paths: Iterable<Buffer>): Stamp {
   return { text: hash.digest('hex'), isYoung };
 }
 
-export type Sight = {
+export type Looked = {
   /** Null when the worktree is gone. */
   readonly look: Look | null;
   /** What git ignores, and no tool makes again. */
@@ -58,16 +58,16 @@ export type Sight = {
 };
 
 /** Looks at everything that a snapshot holds; only files that were touched are opened. One git process. */
-export async function lookAround(dirs: TaskDirs, env: Environment): Promise<Sight> {
+export async function lookAround(dirs: TaskDirs, env: Environment): Promise<Looked> {
   const { worktreePath } = dirs;
   const isThere = findStat(worktreePath)?.isDirectory() === true;
-  const look = isThere ? await lookAt(sightPlace(dirs, env)) : null;
+  const look = isThere ? await lookAt(lookPlace(dirs, env)) : null;
   const ignored = look === null ? { paths: [], bytes: 0 } : expandIgnored(worktreePath, look);
   return { look, ignored, outside: stampFiles(outsidePaths(dirs, ignored)) };
 }
 
 /** The clean room with the index that {@link lookAround} compares with. */
-export function sightPlace(dirs: TaskDirs, env: Environment): GitPlace {
+export function lookPlace(dirs: TaskDirs, env: Environment): GitPlace {
   const room = cleanRoom(dirs, env);
   return { ...room, variables: { ...room.variables, GIT_INDEX_FILE: indexOf(dirs) } };
 }

@@ -29,7 +29,7 @@ import {
   lookAround,
   readSeen,
   type Seen,
-  type Sight,
+  type Looked,
   stampFiles,
   watchFiles,
   writeSeen,
@@ -90,10 +90,10 @@ export async function takeSnapshot(source: SnapshotSource, options: SnapshotOpti
   const { last } = options;
   const keyOf = (snapshot: Snapshot): string => [snapshot.commit, head, ...options.tips].join(' ');
   const seen = last === null ? undefined : readSeen(dirs, keyOf(last));
-  const sight = await lookAround(dirs, env);
+  const looked = await lookAround(dirs, env);
   if (seen !== undefined && last !== null) {
     const message = (what: string): string => messageOf(source.id, { what, reason: options.reason });
-    const quick = await takeQuickly(source, { seen, sight, last, message });
+    const quick = await takeQuickly(source, { seen, looked, last, message });
     if (quick !== undefined) {
       const { snapshot, release } = quick;
       if (quick.seen !== seen) writeSeen(dirs, { ...quick.seen, key: keyOf(snapshot) });
@@ -101,10 +101,10 @@ export async function takeSnapshot(source: SnapshotSource, options: SnapshotOpti
     }
   }
   forgetSeen(dirs);
-  const { taken, changed, ...about } = await takeAnew(source, options, sight);
+  const { taken, changed, ...about } = await takeAnew(source, options, looked);
   const { hasMore, incomplete, snapshot } = taken;
   const watched = watchFiles(dirs.worktreePath, changed);
-  const clean = { paths: [], inside: stampFiles([]), watched, outside: sight.outside };
+  const clean = { paths: [], inside: stampFiles([]), watched, outside: looked.outside };
   writeSeen(dirs, { key: keyOf(snapshot), ...about, ...clean, hasMore, incomplete });
   return taken;
 }
@@ -115,7 +115,7 @@ type About = Pick<Seen, 'plain' | 'state' | 'modes' | 'tips'>;
 async function takeAnew(
   source: SnapshotSource,
   options: SnapshotOptions,
-  { ignored }: Sight,
+  { ignored }: Looked,
 ): Promise<About & { readonly taken: Taken; readonly changed: readonly Buffer[] }> {
   const { dirs, env, base, head } = source;
   const objects = cleanObjects(dirs, env);

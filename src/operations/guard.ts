@@ -36,7 +36,7 @@ export function requireOwnNames(context: Context, task: Names): void {
  */
 export function requireOwnWorktree(context: Context, task: Task): 'present' | 'gone' {
   const found = identify(context, task);
-  if (typeof found !== 'string') throwDefect(task, found.defect);
+  if (typeof found !== 'string') throwDefect(task, found.defect, found.hint);
   return found === 'present' ? 'present' : 'gone';
 }
 
@@ -44,7 +44,7 @@ export function requireOwnWorktree(context: Context, task: Task): 'present' | 'g
 export function findForeignWorktree(context: Context, task: Task): Refusal | undefined {
   const found = identify(context, task);
   if (typeof found === 'string') return undefined;
-  return refuse('worktree-broken', describe(task, found.defect), { hint: HINT });
+  return refuse('worktree-broken', describe(task, found.defect), { hint: found.hint });
 }
 
 /** Whom of those that work in a worktree a person may not have meant. `asker`: not the terminal that he asks from. */
@@ -86,31 +86,39 @@ function renderOccupants(occupants: readonly Occupant[]): string {
 const HINT =
   'Nothing was removed. Put it back as it was, or let phasr doctor --fix try; what was committed is on the task branch.';
 
+const HINT_FOREIGN =
+  'Nothing was removed. If this repository is a copy, go on with the task in the other one.';
+
 function describe({ id }: Pick<Task, 'id'>, defect: string): string {
   return `task ${id} cannot be removed: ${defect}`;
 }
 
-function throwDefect(task: Names, defect: string | undefined): void {
+function throwDefect(task: Names, defect: string | undefined, hint = HINT): void {
   if (defect === undefined) return;
   throw new PhasrError('worktree-broken', describe(task, defect), {
-    hint: HINT,
+    hint,
     details: { worktreePath: task.worktreePath },
   });
 }
 
-function identify(context: Context, task: Task): 'present' | 'gone' | { readonly defect: string } {
+type Defect = { readonly defect: string; readonly hint: string };
+
+function identify(context: Context, task: Task): 'present' | 'gone' | Defect {
   const named = findNameDefect(context, task);
-  if (named !== undefined) return { defect: named };
+  if (named !== undefined) return { defect: named, hint: HINT };
   const presence = task.directory === null ? 'gone' : findWorktree(task.worktreePath, task.directory);
   const shown = renderVisible(task.worktreePath);
   if (presence === 'replaced')
-    return { defect: `${shown} is no longer the directory that Phasr made, but something else` };
+    return { defect: `${shown} is no longer the directory that Phasr made, but something else`, hint: HINT };
   const dirs = dirsOf(context, task);
   // A copy of a repository has records of the same worktrees.
   if (presence === 'present' && belongs(task.worktreePath, dirs, readLinkedCommonDir(dirs)) === 'foreign')
-    return { defect: `${shown} belongs to another repository, of which this one may be a copy` };
+    return {
+      defect: `${shown} belongs to another repository, of which this one may be a copy`,
+      hint: HINT_FOREIGN,
+    };
   const defect = findRegistrationDefect(context, task, presence);
-  return defect === undefined ? presence : { defect };
+  return defect === undefined ? presence : { defect, hint: HINT };
 }
 
 function findNameDefect(context: Context, { id, slug, branch, worktreePath }: Names): string | undefined {
