@@ -155,15 +155,17 @@ test.each(['sha1', 'sha256'])(
       ['as it was', false],
       ['append to one', true],
       ['executable', true],
+      ['empty a folder', true],
     ];
     for (const [step, [name, isQuick]] of steps.entries()) {
       CHANGES[name]?.(at);
       expect({ name, ...(await takeOne(world)) }).toEqual({ name, text: `kept ${step + 2}`, isQuick });
     }
-    // Git does not tell that of a file that is as the index says.
-    rmSync(join(world.repo, '.git/phasr/tasks/1/clean/seen.json'));
+    const seen = join(world.repo, '.git/phasr/tasks/1/clean/seen.json');
+    rmSync(seen);
     expect((await takeOne(world)).text).toBe(`unchanged ${steps.length + 1}`);
-    CHANGES['for the owner alone']?.(at);
+    // It stays executable: git sees no change.
+    chmodSync(at('src/a.ts'), 0o700);
     expect((await takeOne(world)).text).toBe(`kept ${steps.length + 2}`);
     const refs = world
       .git(['for-each-ref', '--sort=version:refname', '--format=%(refname)', 'refs/phasr/snapshots/1'])
@@ -171,7 +173,7 @@ test.each(['sha1', 'sha256'])(
     for (const ref of refs.slice(0, -1)) world.git(['update-ref', '-d', ref]);
     world.git(['reflog', 'expire', '--expire=now', '--all']);
     world.git(['gc', '-q', '--prune=now']);
-    appendFileSync(at('src/a.ts'), 'and on\n');
+    appendFileSync(at('src/deep/d.ts'), 'and on\n');
     expect(await takeOne(world)).toEqual({ text: `kept ${steps.length + 3}`, isQuick: true });
     expect(world.git(['fsck', '--full', '--strict'])).toBe('');
     const [first = '', second = ''] = world
@@ -184,5 +186,10 @@ test.each(['sha1', 'sha256'])(
       ])
       .split('\n');
     expect(first).toBe(second);
+    rmSync(seen);
+    expect((await takeOne(world)).text).toBe(`unchanged ${steps.length + 3}`);
+    // What git's filters change is kept as they leave it, and as it is.
+    CHANGES['other line endings']?.(at);
+    expect(await takeOne(world)).toEqual({ text: `kept ${steps.length + 4}`, isQuick: false });
   },
 );

@@ -297,3 +297,24 @@ test('what stands in the way of a restore is named, and nothing of it is touched
   await world.ok(['restore', '1']);
   expect(readFileSync(join(task.worktree, 'work'), 'utf8')).toBe('work\n');
 });
+
+test('in a repository whose path has a colon, which separates object stores, what is staged is kept and taken along', async () => {
+  await using world = makeWorld('colon');
+  world.repo = join(world.root, 'co:lon');
+  world.init();
+  world.write('mine', 'staged by the person\n');
+  world.git(['add', 'mine']);
+  const task = await world.task('echo staged > staged; git add staged; echo other > staged', {
+    args: ['--with-changes'],
+  });
+  writeFileSync(join(task.worktree, 'late'), 'late\n');
+  world.git(['add', 'late'], task.worktree);
+  writeFileSync(join(task.worktree, 'late'), 'and changed\n');
+  await world.ok(['discard', '1']);
+  await swept(world);
+  world.git(['gc', '-q', '--prune=now']);
+  await world.ok(['restore', '1']);
+  expect(world.git(['show', ':late'], task.worktree)).toBe('late');
+  expect(readFileSync(join(task.worktree, 'late'), 'utf8')).toBe('and changed\n');
+  expect(readFileSync(join(task.worktree, 'mine'), 'utf8')).toBe('staged by the person\n');
+});

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { listFiles } from './support/files.ts';
+import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
 /** Staged, unstaged, both in one file, untracked, deleted, executable, a link, ignored, and a stash. */
@@ -111,15 +112,22 @@ test('when the person has committed his work, a task that began with it is merge
   expect(world.git(['status', '--porcelain'])).toBe('');
 });
 
-test('carried work survives gc --prune=now while the agent works, and leaves no ref when the task is gone', async () => {
+test('carried work survives gc --prune=now while the agent works and in the trash, and leaves no ref when that is emptied', async () => {
   await using world = makeWorld('carried-gc');
   makeDirty(world);
   await world.ok(['run', 'x', '--with-changes', '--', 'sh', '-c', 'echo more >> README.md']);
   world.git(['gc', '-q', '--prune=now']);
   expect((await world.ok(['diff', '1', '--all', '--name-only'])).split('\n')).toHaveLength(8);
   await world.ok(['discard', '1']);
-  expect(world.git(['for-each-ref', '--format=%(refname)', 'refs/phasr/base'])).toBe('');
   expect(world.git(['show', 'refs/phasr/trash/1:staged.txt'])).toBe('staged');
+  await waitFor('the sweeper to end', () => world.processes().length === 0);
+  world.git(['gc', '-q', '--prune=now']);
+  await world.ok(['restore', '1']);
+  expect((await world.ok(['diff', '1', '--all', '--name-only'])).split('\n')).toHaveLength(8);
+  await world.ok(['discard', '1']);
+  await waitFor('the sweeper to end', () => world.processes().length === 0);
+  await world.ok(['trash', 'empty', '1', '--yes']);
+  expect(world.git(['for-each-ref', '--format=%(refname)', 'refs/phasr'])).toBe('');
 });
 
 test('refused with nothing created: another base, conflicts, a bare repository', async () => {

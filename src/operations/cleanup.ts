@@ -65,7 +65,9 @@ function planRefs(
   if (branch !== undefined && isOurs)
     changes.push({ name: branchRef(task.branch), expected: branch, to: null });
   const base = readRefAsText(commonDir, baseRef(task.id));
-  if (base !== undefined) changes.push({ name: baseRef(task.id), expected: base, to: null });
+  // The copy of uncommitted work that a task began with is nowhere else: it stays as long as the task can come back.
+  if (base !== undefined && task.carried === null)
+    changes.push({ name: baseRef(task.id), expected: base, to: null });
   const trash = readRefAsText(commonDir, trashRef(task.id)) ?? null;
   if (keep && trash === null) changes.push({ name: trashRef(task.id), expected: null, to: head });
   return changes;

@@ -8,7 +8,7 @@ import { changeRefs, listRefNames, readRefAsText, readRefs } from '../git/refs.t
 import { worktreeTrashPath } from '../store/paths.ts';
 import { findTrashEntry } from '../store/trash.ts';
 import { refuse, type Refusal } from '../task/decide.ts';
-import { rewrittenRef, snapshotsRef, type TaskId, trashRef } from '../task/names.ts';
+import { baseRef, rewrittenRef, snapshotsRef, type TaskId, trashRef } from '../task/names.ts';
 import type { Task } from '../task/task.ts';
 import { type Context, recordFacts, userRepository, withTask } from './context.ts';
 import { findForeignTrash } from './guard.ts';
@@ -87,6 +87,7 @@ export async function emptyTrash(context: Context, id: TaskId, by: 'age' | 'pers
 async function deleteRefs(context: Context, task: Task): Promise<void> {
   const place = userRepository(context);
   const names = [
+    baseRef(task.id),
     trashRef(task.id),
     rewrittenRef(task.id),
     ...(await listRefNames(place, [snapshotsRef(task.id)])),
@@ -102,7 +103,11 @@ export async function expireTrash(context: Context): Promise<void> {
   if (days === 0) return;
   const before = context.clock.nowMs() - days * DAY_MS;
   for (const task of context.store.list('all')) {
-    const isKept = task.kept !== null || task.held !== null || (task.snapshots ?? []).length > 0;
+    const isKept =
+      task.kept !== null ||
+      task.held !== null ||
+      (task.snapshots ?? []).length > 0 ||
+      (task.carried !== null && readRefAsText(context.repository.commonDir, baseRef(task.id)) !== undefined);
     if (!isRemoved(task) || !isKept || task.sinceMs >= before) continue;
     if (!existsSync(context.repository.commonDir)) return;
     await emptyTrash(context, task.id, 'age');
