@@ -87,7 +87,8 @@ test(`20 launches from 4 terminals in the same second, while the user fetches an
   );
   expect(world.git(['fsck', '--strict'])).toBe('');
   expect(world.git(['for-each-ref', '--format=%(refname)', 'refs/phasr/base'])).toBe('');
-});
+  // 200 tasks on two processors: a limit against hanging for ever, no judgement of the machine.
+}, 900_000);
 
 test('no more runs than --jobs go on at once over all terminals and repositories, and the rest wait in order, as rows and not as processes', async () => {
   await using world = makeWorld('jobs');
