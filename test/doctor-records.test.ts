@@ -78,7 +78,9 @@ test.each(DAMAGES)(
     const files = listFiles(world.root);
     expect(told(await fix(world, { isDryRun: true }))).toEqual([
       `planned: ${database} is damaged: would be put aside`,
-      expect.stringMatching(/^planned: 3 tasks without a record: 1, 2, 3: would be recorded anew from git, /),
+      expect.stringMatching(
+        /^planned: 4 tasks without a record: 1, 2, 3, 4: would be recorded anew from git, /,
+      ),
     ]);
     expect(listFiles(world.root)).toEqual(files);
 
@@ -201,6 +203,69 @@ test('a worktree that was half made when the record was lost is put aside, and t
   expect(kept).toContainEqual(expect.stringMatching(/^1-half-made\.aside-\d{8}T\d{6}Z\/src\/a\.ts$/));
   await world.ok(['discard', '1']);
   expect(await world.task('true', { prompt: 'half made' })).toMatchObject({ id: 2, state: 'done' });
+});
+
+test('discarded and merged tasks come back to the trash when the database is lost, and their snapshots with them', async () => {
+  await using world = makeWorld('records-trash');
+  world.init({ '.gitignore': '.env\n' });
+  world.write('mine', 'not committed\n');
+  const leave = 'echo all > left; git add left; echo more >> left; echo secret > .env; git stash list';
+  const carried = await world.task(leave, { prompt: 'Begun with changes', args: ['--with-changes'] });
+  const squashed = await world.task(`echo 2 > two; ${leave}`, { prompt: 'Squash me' });
+  const merged = await world.task('echo 3 > three; echo secret > .env', { prompt: 'Merge me' });
+  const open = await world.task('echo 4 > four', { prompt: 'stays open' });
+  const given = await world.task('echo 5 > five; git stash -uq; echo 6 > six', { prompt: 'just given up' });
+  world.write('later', 'by hand\n', carried.worktree);
+  const files = listFiles(carried.worktree);
+  await world.ok(['snapshot', String(open.id)]);
+  world.write('four', 'changed\n', open.worktree);
+  await world.ok(['snapshot', String(open.id)]);
+  const { snapshots } = await world.json(['history', String(open.id)]);
+  expect(snapshots.length).toBeGreaterThan(1);
+  await world.ok(['discard', String(carried.id)]);
+  await world.ok(['merge', String(squashed.id), '--strategy', 'squash']);
+  await world.ok(['merge', String(merged.id), '--strategy', 'merge']);
+  await world.ok(['discard', String(given.id)]);
+  await settle(world);
+  const before = (await world.json(['list', '--all'])).tasks.map(identityOf);
+  for (const ending of ['', '-wal', '-shm']) rmSync(databaseOf(world) + ending, { force: true });
+
+  expect(told(await fix(world))).toContainEqual(
+    expect.stringMatching(/^done: 5 tasks without a record: 1, 2, 3, 4, 5: /),
+  );
+  await settle(world);
+  expect(await fix(world)).toEqual([]);
+  const { tasks } = await world.json(['list', '--all']);
+  expect(tasks.map(({ id, state }) => [id, state])).toEqual([
+    [1, 'discarded'],
+    [2, 'discarded'],
+    [3, 'merged'],
+    [4, 'interrupted'],
+    [5, 'discarded'],
+  ]);
+  const after = tasks.map(identityOf);
+  expect([after[0], after[3]]).toEqual([before[0], before[3]]);
+  expect(tasks[1]?.notes).toContainEqual(expect.stringContaining('is not known'));
+  const again = (await world.json(['history', String(open.id)])).snapshots;
+  // A snapshot that is a commit of the agent's own has no reason in it.
+  expect(again.map(({ number, reason }) => [number, reason])).toEqual([
+    [1, 'found when the record was lost'],
+    [2, 'by hand'],
+  ]);
+  expect(again.map(({ number }) => number)).toEqual(snapshots.map(({ number }) => number));
+
+  // The next one takes a number of its own: what was kept is not overwritten.
+  world.write('four', 'changed again\n', open.worktree);
+  await world.ok(['snapshot', String(open.id)]);
+  await world.ok(['rewind', String(open.id), String(snapshots.at(-1)?.number)]);
+  expect(readFileSync(join(open.worktree, 'four'), 'utf8')).toBe('changed\n');
+
+  world.git(['gc', '-q', '--prune=now']);
+  await world.ok(['restore', '1', '5']);
+  expect(listFiles(carried.worktree)).toEqual(files);
+  expect(world.git(['diff', '--cached', '--name-only'], carried.worktree)).toBe('');
+  expect(world.git(['stash', 'list'], given.worktree)).toContain('stash@{0}');
+  expect(readFileSync(join(given.worktree, 'six'), 'utf8')).toBe('6\n');
 });
 
 test("the user's damaged list of places is put aside, and runs start again", async () => {

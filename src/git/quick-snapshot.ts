@@ -36,7 +36,7 @@ export type Latest = {
   /** What was written down with it. */
   readonly seen: Seen;
   readonly looked: Looked;
-  readonly message: (what: string) => string;
+  readonly message: (part: 'files' | 'state') => string;
 };
 
 /** Undefined when it takes a capture. No git process when nothing has changed, else three or four. */

@@ -49,7 +49,6 @@ import { transferCommits } from './transfer.ts';
 
 /** Whose state it is. The directories may be in the trash already. */
 export type SnapshotSource = {
-  readonly id: number;
   readonly dirs: TaskDirs;
   readonly env: Environment;
   readonly repository: GitPlace & { readonly commonDir: string };
@@ -59,8 +58,8 @@ export type SnapshotSource = {
 };
 
 export type SnapshotOptions = {
-  /** In a word or two, for people: `run started`, `discarded`. */
-  readonly reason: string;
+  /** The messages of its two commits. */
+  readonly message: (part: 'files' | 'state') => string;
   /** Whether an agent may be writing: then the clean room's index is left as it is. */
   readonly isLive: boolean;
   /** More commits to keep. */
@@ -92,8 +91,7 @@ export async function takeSnapshot(source: SnapshotSource, options: SnapshotOpti
   const seen = last === null ? undefined : readSeen(dirs, keyOf(last));
   const looked = await lookAround(dirs, env);
   if (seen !== undefined && last !== null) {
-    const message = (what: string): string => messageOf(source.id, { what, reason: options.reason });
-    const quick = await takeQuickly(source, { seen, looked, last, message });
+    const quick = await takeQuickly(source, { seen, looked, last, message: options.message });
     if (quick !== undefined) {
       const { snapshot, release } = quick;
       if (quick.seen !== seen) writeSeen(dirs, { ...quick.seen, key: keyOf(snapshot) });
@@ -166,7 +164,7 @@ async function takeAnew(
     const snapshot = { commit: head, files: headTree, state: null };
     return { ...about, taken: { ...result, snapshot, release } };
   }
-  const made = await makeSnapshot(source, { files: all.all, state, tips, own, reason: options.reason });
+  const made = await makeSnapshot(source, { files: all.all, state, tips, own, message: options.message });
   return { ...about, taken: { ...result, ...made } };
 }
 
@@ -290,15 +288,14 @@ type Parts = {
   readonly tips: readonly Oid[];
   /** Those of the tips that only the private git dir has. */
   readonly own: readonly Oid[];
-  readonly reason: string;
+  readonly message: SnapshotOptions['message'];
 };
 
 async function makeSnapshot(
-  { id, dirs, env, repository, head }: SnapshotSource,
-  { files, state, tips, own, reason }: Parts,
+  { dirs, env, repository, head }: SnapshotSource,
+  { files, state, tips, own, message }: Parts,
 ): Promise<{ readonly snapshot: Snapshot; readonly release: () => void }> {
   const objects = cleanObjects(dirs, env);
-  const message = (what: string): string => messageOf(id, { what, reason });
   const stateCommit = await commit(objects, { tree: state, parents: [head], message: message('state') });
   // What the agent has staged or committed is in its own store, the trees over it are in the clean room's.
   const variables = alternateVariable(join(dirs.privateDir, 'objects'));
@@ -316,10 +313,6 @@ async function makeSnapshot(
     scope: 'reachable',
   });
   return { snapshot: { commit: made, files, state }, release };
-}
-
-function messageOf(id: number, { what, reason }: { readonly what: string; readonly reason: string }): string {
-  return `phasr: ${what} of task ${id}: ${reason}\n`;
 }
 
 async function commit(

@@ -8,6 +8,7 @@ import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
 import { takeSnapshot } from '../git/snapshot.ts';
 import { findRefusal, type Refusal } from '../task/decide.ts';
 import type { TaskSnapshot } from '../task/event.ts';
+import { renderSnapshotMessage } from '../task/message.ts';
 import { snapshotRef, type TaskId } from '../task/names.ts';
 import { headOf, type Task } from '../task/task.ts';
 import { chooseDropped, WHILE_WORKING } from '../task/thin.ts';
@@ -33,14 +34,19 @@ export async function snapshotTask(
   const last = task.snapshots?.at(-1) ?? null;
   const taken = await takeSnapshot(
     {
-      id: task.id,
       dirs: dirsOf(context, task),
       env: context.env,
       repository: place,
       base: task.base.oid,
       head,
     },
-    { reason, isLive, tips: branch === undefined || branch === head ? [] : [branch], last, mayBeHead: true },
+    {
+      message: (part) => renderSnapshotMessage(task, { part, reason }),
+      isLive,
+      tips: branch === undefined || branch === head ? [] : [branch],
+      last,
+      mayBeHead: true,
+    },
   );
   try {
     if (last !== null && taken.snapshot.commit === last.commit) return last;

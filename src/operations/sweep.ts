@@ -17,6 +17,7 @@ import {
   readTrashEntry,
   type TrashEntry,
 } from '../store/trash.ts';
+import { renderSnapshotMessage } from '../task/message.ts';
 import { asTaskId, rewrittenRef, type TaskId, trashRef } from '../task/names.ts';
 import { type Context, recordFacts, requireTask, SWEEP_CLAIM, takeClaim, userRepository } from './context.ts';
 import { findForeignTrash } from './guard.ts';
@@ -92,9 +93,9 @@ async function keepEverything(context: Context, removed: Removed): Promise<Swept
 /** Puts what is nowhere else into the trash ref. `held`: why files must stay on the disk all the same. */
 async function keepInRef(context: Context, { id, entry, directory }: Removed): Promise<Omit<Swept, 'ref'>> {
   const place = userRepository(context);
+  const task = requireTask(context, id);
   const rewritten = readRefAsText(place.commonDir, rewrittenRef(id));
   const source = {
-    id,
     dirs: dirsIn(directory, entry),
     env: context.env,
     repository: place,
@@ -102,10 +103,10 @@ async function keepInRef(context: Context, { id, entry, directory }: Removed): P
     head: entry.head,
   };
   const taken = await takeSnapshot(source, {
-    reason: entry.merged ? 'merged' : 'discarded',
+    message: (part) => renderSnapshotMessage(task, { part, reason: entry.merged ? 'merged' : 'discarded' }),
     isLive: false,
     tips: rewritten === undefined ? [] : [rewritten],
-    last: requireTask(context, id).snapshots?.at(-1) ?? null,
+    last: task.snapshots?.at(-1) ?? null,
     mayBeHead: false,
   });
   try {

@@ -53,6 +53,11 @@ export function holdTrash(trashDir: string, name: string, reason: string): void 
   writeWhole(heldPath(trashDir, name), `${reason}\n`);
 }
 
+/** Why an entry stays on the disk; undefined when it does not. */
+export function readHeld(trashDir: string, name: string): string | undefined {
+  return readPlainText(heldPath(trashDir, name))?.trimEnd();
+}
+
 /** Marks an entry of which a ref holds everything, before the first of its files is deleted. */
 export function markKept(trashDir: string, name: string): void {
   writeWhole(keptPath(trashDir, name), '');

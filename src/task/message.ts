@@ -54,3 +54,26 @@ export function parseTaskMessage(text: string, id: number): TaskMessage | undefi
   const [, title = '', prompt = title, , run, agent = ''] = match;
   return { title, prompt, run: Number(run), agent };
 }
+
+/** The message of a snapshot's two commits: what a task is rebuilt from when its record is lost. */
+export function renderSnapshotMessage(
+  task: Pick<Task, 'id' | 'branch' | 'base'>,
+  { part, reason }: { readonly part: 'files' | 'state'; readonly reason: string },
+): string {
+  const trailers = `Phasr-Task: ${task.id}\nPhasr-Branch: ${task.branch}\nPhasr-Base: ${task.base.oid}\n`;
+  return `phasr: ${part} of task ${task.id}: ${reason}\n\n${trailers}`;
+}
+
+/** What {@link renderSnapshotMessage} has put into a snapshot's own commit. */
+export type SnapshotMessage = { readonly reason: string; readonly branch: string; readonly base: string };
+
+/** The reverse of {@link renderSnapshotMessage}; undefined for a commit that is no snapshot of that task. */
+export function parseSnapshotMessage(text: string, id: number): SnapshotMessage | undefined {
+  const match =
+    /^phasr: files of task (\d+): ([^\n]+)\n\nPhasr-Task: (\d+)\nPhasr-Branch: (.+)\nPhasr-Base: ([0-9a-f]+)\n*$/.exec(
+      text,
+    );
+  if (match === null || Number(match[1]) !== id || Number(match[3]) !== id) return undefined;
+  const [, , reason = '', , branch = '', base = ''] = match;
+  return { reason, branch, base };
+}

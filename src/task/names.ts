@@ -62,9 +62,20 @@ export function slugFromTitle(transliterated: string): string {
   return (dash > SLUG_LENGTH_MAX / 2 ? cut.slice(0, dash) : cut).replaceAll(/-+$/g, '');
 }
 
+function isSlug(text: string): boolean {
+  return /^[a-z0-9][a-z0-9-]*$/.test(text) && text.length <= SLUG_LENGTH_MAX;
+}
+
 /** `phasr/task-1742-add-rate-limiting`; valid as a git branch on every platform because of the slug's alphabet. */
 export function taskBranch(id: TaskId, slug: string): string {
   return `${BRANCH_PREFIX}${id}-${slug}`;
+}
+
+/** The reverse of {@link taskBranch}; undefined for any other branch. */
+export function slugFromBranch(id: TaskId, branch: string): string | undefined {
+  const start = taskBranch(id, '');
+  const slug = branch.startsWith(start) ? branch.slice(start.length) : '';
+  return isSlug(slug) ? slug : undefined;
 }
 
 /** The directory of a task's worktree below its repository's folder. */

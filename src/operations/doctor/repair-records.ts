@@ -4,8 +4,6 @@ import { existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { PhasrError } from '../../base/errors.ts';
 import { renderCount } from '../../base/text.ts';
-import { readTree } from '../../git/commit.ts';
-import { listFileChanges, sumChanges } from '../../git/diff.ts';
 import { taskDirs } from '../../git/task-dirs.ts';
 import { carriesVariable, listProcesses } from '../../process/table.ts';
 import { datedPath } from '../../store/aside.ts';
@@ -13,14 +11,13 @@ import { withMutex } from '../../store/mutex.ts';
 import { taskDirectory } from '../../store/paths.ts';
 import { peekPlaces } from '../../store/places.ts';
 import { examineTasks, type TaskRecords } from '../../store/task-store.ts';
-import type { RecordedEvent, TaskEvent } from '../../task/event.ts';
 import { foldTask } from '../../task/evolve.ts';
 import type { TaskId } from '../../task/names.ts';
 import type { Task } from '../../task/task.ts';
-import { type AgentPart, NO_LIMITS, resolveAgent } from '../agent-choice.ts';
-import { type Context, SWEEP_CLAIM, userRepository } from '../context.ts';
+import { type Context, SWEEP_CLAIM } from '../context.ts';
 import { type Settings, settingsHere } from '../settings.ts';
 import { leave, NOTHING_ASIDE, type Repair, type RepairPlan } from './repair-kinds.ts';
+import { makeHistory } from './rebuilt-history.ts';
 import { type TracedTask, traceTasks } from './traces.ts';
 
 export type RecordsPlan = {
@@ -60,7 +57,9 @@ export async function planRecords(context: Context): Promise<RecordsPlan> {
     plans: [
       ...(isDamaged ? [planAside(context)] : []),
       ...unclear.flatMap((id) => planRemains(context, { id, worktreePath: null })),
-      ...free.flatMap((task) => (task.directory === null ? planRemains(context, task) : [])),
+      ...free.flatMap((task) =>
+        task.directory === null && task.removal === null ? planRemains(context, task) : [],
+      ),
       ...(histories.length > 0 || (records.state !== 'whole' && busy.length > 0) ? [adopt] : []),
     ],
     left: busy.map(({ id, pid }) =>
@@ -173,82 +172,6 @@ async function readSettings(context: Context): Promise<Settings | null> {
     return await settingsHere(context);
   } catch (error) {
     if (error instanceof PhasrError) return null;
-    throw error;
-  }
-}
-
-/** The events that make the task as it is known: launched when its folder was made, its last run ended without a word, its head where the branch is. */
-async function makeHistory(
-  context: Context,
-  task: TracedTask,
-  settings: Settings | null,
-): Promise<readonly RecordedEvent[]> {
-  const { id, slug, branch, base, carried, head, worktreePath, directory, run, message, target } = task;
-  const place = userRepository(context);
-  const tree = await readTree(place, head);
-  const range = { from: carried?.files ?? base, to: tree, paths: [] };
-  const changes = sumChanges(await listFileChanges(place, range));
-  const title = message?.title ?? slug.replaceAll('-', ' ');
-  const launchedAtMs = readBirth(taskDirectory(context.paths, id)) ?? context.clock.nowMs();
-  const begun: readonly TaskEvent[] = [
-    {
-      type: 'task.launched',
-      title,
-      slug,
-      branch,
-      base: { oid: base, name: target ?? 'unknown' },
-      target,
-      worktreePath,
-      launchGitDir: context.repository.commonDir,
-      carried,
-    },
-    {
-      type: 'run.requested',
-      run,
-      prompt: message?.prompt ?? title,
-      ...findAgentPart(context, task, settings),
-      timeoutMs: null,
-    },
-    { type: 'branch.created' },
-    ...(directory === null ? [] : [{ type: 'worktree.ready', directory, warnings: [] } as const]),
-  ];
-  const ended: readonly TaskEvent[] = [
-    {
-      type: 'run.ended',
-      run,
-      outcome: 'interrupted',
-      exitCode: null,
-      evidence: 'its record was lost and has been rebuilt from git',
-      leftBehind: 0,
-      report: null,
-    },
-    { type: 'head.recorded', head, tree, changes, committedLeftovers: message !== null, notes: [] },
-  ];
-  const nowMs = context.clock.nowMs();
-  return [
-    ...begun.map((event) => ({ event, atMs: launchedAtMs })),
-    ...ended.map((event) => ({ event, atMs: nowMs })),
-  ].map((recorded, index) => ({ seq: index + 1, ...recorded }));
-}
-
-function readBirth(directory: string): number | undefined {
-  const stat = statSync(directory, { throwIfNoEntry: false });
-  return stat === undefined || stat.birthtimeMs === 0 ? undefined : Math.round(stat.birthtimeMs);
-}
-
-/** A known agent by the name in its commits, so that the task can be resumed; else no command: nobody knows which it was. */
-function findAgentPart(
-  context: Context,
-  { message, worktreePath }: TracedTask,
-  settings: Settings | null,
-): AgentPart {
-  const unknown: AgentPart = { command: [], agent: null, limits: NO_LIMITS };
-  if (message === null || settings === null) return unknown;
-  const choice = { name: basename(message.agent), model: null, permission: null };
-  try {
-    return resolveAgent(context, choice, settings).forWorktree({ worktreePath, session: null });
-  } catch (error) {
-    if (error instanceof PhasrError) return unknown;
     throw error;
   }
 }

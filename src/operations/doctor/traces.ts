@@ -12,11 +12,12 @@ import { lockReason } from '../../git/task-dirs.ts';
 import { taskDirectory, worktreesDirectory } from '../../store/paths.ts';
 import type { Carried } from '../../task/event.ts';
 import { parseTaskMessage, type TaskMessage } from '../../task/message.ts';
-import { asTaskId, taskBranch, taskDirectoryName, type TaskId } from '../../task/names.ts';
+import { asTaskId, slugFromTitle, taskBranch, taskDirectoryName, type TaskId } from '../../task/names.ts';
 import { compareTrees } from '../../git/clean-room.ts';
 import { readTree } from '../../git/commit.ts';
 import { type Context, dirsOf, userRepository } from '../context.ts';
 import { findMovedWorktree } from './find-worktree.ts';
+import { traceRemovals, traceSnapshots, type TracedRemoval, type TracedSnapshot } from './traces-kept.ts';
 
 /** A task as far as it can be known without its record. */
 export type TracedTask = {
@@ -33,6 +34,9 @@ export type TracedTask = {
   readonly run: number;
   readonly message: TaskMessage | null;
   readonly target: string | null;
+  /** Null: it is open. */
+  readonly removal: TracedRemoval | null;
+  readonly snapshots: readonly TracedSnapshot[];
 };
 
 /** More commits of a task than this are not read to find one of Phasr's. */
@@ -41,13 +45,7 @@ const ID = /^[1-9]\d{0,8}$/;
 
 /** The full names and oids of the refs that tell of tasks. One git process. */
 async function readTaskRefs(context: Context): Promise<ReadonlyMap<string, Oid>> {
-  const args = [
-    'for-each-ref',
-    '--format=%(objectname) %(refname)',
-    '--',
-    'refs/heads/phasr',
-    'refs/phasr/base',
-  ];
+  const args = ['for-each-ref', '--format=%(objectname) %(refname)', '--', 'refs/heads/phasr', 'refs/phasr'];
   const { stdout } = await runGit(userRepository(context), args);
   const lines = stdout.toString('utf8').split('\n').slice(0, -1);
   return new Map(
@@ -55,29 +53,40 @@ async function readTaskRefs(context: Context): Promise<ReadonlyMap<string, Oid>>
   );
 }
 
-/** Every open task that has left a trace and is not among `known`, by id; those that say too little are named by their ids. */
+/** Every task that has left a trace and is not among `known`, by id; those that say too little are named by their ids. */
 export async function traceTasks(
   context: Context,
   known: ReadonlySet<number>,
 ): Promise<{ readonly traced: readonly TracedTask[]; readonly unclear: readonly number[] }> {
   const refs = await readTaskRefs(context);
+  const target = readTarget(context);
+  const snapshots = await traceSnapshots(context, refs);
   const traced: TracedTask[] = [];
   const unclear: number[] = [];
-  for (const id of [...findIds(context, refs)]
-    .filter((found) => !known.has(found))
-    .sort((one, other) => one - other)) {
-    const task = await traceTask(context, asTaskId(id), refs);
-    if (task !== undefined) traced.push(task);
+  for (const id of findIds(context, refs)) {
+    if (known.has(id)) continue;
+    const task = await traceTask(context, asTaskId(id), { refs, target });
+    if (task !== undefined) traced.push({ ...task, snapshots: snapshots.get(id) ?? [] });
     // A registration alone is one of no open task.
     else if (existsSync(join(taskDirectory(context.paths, id), 'clean'))) unclear.push(id);
   }
-  return { traced, unclear };
+  const open = new Set([...known, ...unclear, ...traced.map(({ id }) => id)]);
+  for (const removal of await traceRemovals(context, refs, { known: open, target })) {
+    const task = await traceRemoved(context, removal, { refs, target });
+    traced.push({ ...task, snapshots: snapshots.get(removal.id) ?? [] });
+  }
+  return { traced: traced.sort((one, other) => one.id - other.id), unclear };
 }
+
+type Traces = { readonly refs: ReadonlyMap<string, Oid>; readonly target: string | null };
 
 function findIds(context: Context, refs: ReadonlyMap<string, Oid>): ReadonlySet<number> {
   const { tasksDir } = context.paths;
   const ids = [
-    ...[...refs.keys()].map((name) => /^refs\/phasr\/base\/(\d+)$/.exec(name)?.[1]),
+    ...[...refs.keys()]
+      .map((name) => /^refs\/phasr\/base\/(\d+)$/.exec(name)?.[1])
+      // What a removed task began with stays as long as it can come back.
+      .filter((id) => !refs.has(`refs/phasr/trash/${id}`) || existsSync(join(tasksDir, `${id}`, 'clean'))),
     // A branch alone may have come from another clone.
     ...[...refs.keys()]
       .map((name) => /^refs\/heads\/phasr\/task-(\d+)-/.exec(name)?.[1])
@@ -99,8 +108,8 @@ function isOurRegistration(context: Context, id: string | undefined): boolean {
 async function traceTask(
   context: Context,
   id: TaskId,
-  refs: ReadonlyMap<string, Oid>,
-): Promise<TracedTask | undefined> {
+  { refs, target }: Traces,
+): Promise<Omit<TracedTask, 'snapshots'> | undefined> {
   const branches = [...refs.keys()].filter((name) => name.startsWith(`refs/heads/phasr/task-${id}-`));
   const folder = await worktreesDirectory(context.user, context.repository.commonDir);
   const slugs = [
@@ -121,16 +130,12 @@ async function traceTask(
   if (slug === undefined) return undefined;
   const branch = taskBranch(id, slug);
   const tip = refs.get(`refs/heads/${branch}`);
-  const target = readTarget(context);
   const keeper = refs.get(`refs/phasr/base/${id}`) ?? (await findForkPoint(context, tip, target));
   if (keeper === undefined) return undefined;
   const { base, carried } = await readKeeper(context, keeper);
   const head = tip ?? base;
-  const messages = (await listCommits(userRepository(context), { base, head, max: COMMITS_MAX }))
-    .map(({ message }) => parseTaskMessage(message, id))
-    .filter((message) => message !== undefined);
-  const message = messages.at(-1) ?? null;
-  const runs = namesIn(join(taskDirectory(context.paths, id), 'runs')).filter((name) => ID.test(name));
+  const message = await findMessage(context, { id, base, head });
+  const runs = listRuns(context, id);
   const worktreePath = worktree?.path ?? join(folder, taskDirectoryName(id, slug));
   const isMade =
     worktree?.path !== undefined && isWholeWorktree(context, { id, worktreePath: worktree.path }, runs);
@@ -146,7 +151,51 @@ async function traceTask(
     run: Math.max(1, message?.run ?? 1, ...runs.map(Number)),
     message,
     target,
+    removal: null,
   };
+}
+
+/** What is merged or given up: its branch and worktree are gone, so names that nothing tells are made again. */
+async function traceRemoved(
+  context: Context,
+  removal: TracedRemoval,
+  { refs, target }: Traces,
+): Promise<Omit<TracedTask, 'snapshots'>> {
+  const { id, head } = removal;
+  const keeper = refs.get(`refs/phasr/base/${id}`);
+  const began = keeper === undefined ? { base: null, carried: null } : await readKeeper(context, keeper);
+  const base = removal.base ?? began.base ?? (await findForkPoint(context, head, target)) ?? head;
+  const message = await findMessage(context, { id, base, head });
+  const slug = removal.slug ?? slugFromTitle(message?.title ?? '');
+  const folder = await worktreesDirectory(context.user, context.repository.commonDir);
+  return {
+    id,
+    slug,
+    branch: taskBranch(id, slug),
+    base,
+    carried: began.carried,
+    head,
+    worktreePath: removal.worktreePath ?? join(folder, taskDirectoryName(id, slug)),
+    directory: null,
+    run: Math.max(1, message?.run ?? 1, ...listRuns(context, id).map(Number)),
+    message,
+    target,
+    removal,
+  };
+}
+
+/** The latest one of Phasr's own. */
+async function findMessage(
+  context: Context,
+  { id, base, head }: { readonly id: TaskId; readonly base: Oid; readonly head: Oid },
+): Promise<TaskMessage | null> {
+  const commits = await listCommits(userRepository(context), { base, head, max: COMMITS_MAX });
+  const messages = commits.map(({ message }) => parseTaskMessage(message, id));
+  return messages.findLast((message) => message !== undefined) ?? null;
+}
+
+function listRuns(context: Context, id: TaskId): readonly string[] {
+  return namesIn(join(taskDirectory(context.paths, id), 'runs')).filter((name) => ID.test(name));
 }
 
 /** Slugs that the registration, the private git dir and the folders of worktrees tell of. */
