@@ -292,13 +292,15 @@ const origin = oneOf('default', 'user', 'repository');
 const setting = (value) => object({ value, origin });
 const stopped = oneOf('stopped', 'still-ending', 'discarded', 'restored', 'emptied');
 const operation = object({
-  id: whole,
-  task: whole,
-  kind: oneOf('merge', 'unmerge', 'discard', 'cleanup', 'restore', 'rewind', 'empty'),
+  // A repair has a name: r1, r2, …
+  id: { anyOf: [whole, text] },
+  task: orNull(whole),
+  kind: oneOf('merge', 'unmerge', 'discard', 'cleanup', 'restore', 'rewind', 'empty', 'repair'),
   at: time,
   refs: list(object({ name: text, before: orNull(oid), after: orNull(oid) })),
   rewind: orNull(object({ to: whole, from: whole })),
   isBuiltUpon: flag,
+  what: orNull(text),
 });
 
 /** @type {Record<string, { about: string, schema?: Schema, fields?: Record<string, Schema> }>} */
@@ -407,7 +409,7 @@ const KINDS = {
   },
   undo: {
     about: 'phasr undo',
-    fields: { outcome: oneOf('undone', 'would-undo'), what: text, operation, task },
+    fields: { outcome: oneOf('undone', 'would-undo'), what: text, operation, task: orNull(task) },
   },
   operations: { about: 'phasr operations', fields: { operations: list(operation) } },
   trash: {
@@ -443,6 +445,7 @@ const KINDS = {
           message: text,
           hint: orNull(text),
           aside: orNull(text),
+          operation: orNull(text),
         }),
       ),
     },

@@ -23,7 +23,7 @@ export type { FileChange } from './git/diff.ts';
 export type { DiscardOutcome } from './operations/discard.ts';
 export type { SnapshotOutcome } from './operations/snapshot.ts';
 export type { SnapshotView } from './operations/history.ts';
-export type { Operation } from './operations/operation-log.ts';
+export type { Operation, RepairOperation, TaskOperation } from './operations/operation-log.ts';
 export type { RestoreOutcome } from './operations/restore.ts';
 export type { RewindOutcome } from './operations/rewind.ts';
 export type { EmptyOutcome, TrashItem } from './operations/trash.ts';

@@ -268,6 +268,36 @@ test('discarded and merged tasks come back to the trash when the database is los
   expect(readFileSync(join(given.worktree, 'six'), 'utf8')).toBe('6\n');
 });
 
+test('a database that is gone is missed also when all its tasks were removed, and when nothing of them is kept', async () => {
+  await using world = makeWorld('records-removed');
+  world.init();
+  const task = await world.task('echo 1 > one');
+  const lose = async (): Promise<void> => {
+    await settle(world);
+    for (const ending of ['', '-wal', '-shm']) rmSync(databaseOf(world) + ending, { force: true });
+    const ran = await world.phasr(['list', '--all']);
+    expect([ran.code, ran.stderr]).toEqual([1, expect.stringContaining('the record of 1 task is gone')]);
+    expect(existsSync(databaseOf(world))).toBe(false);
+  };
+  await world.ok(['discard', '1']);
+  await lose();
+  expect(told(await fix(world))).toEqual([expect.stringMatching(/^done: 1 task without a record: 1: /)]);
+  await world.ok(['restore', '1']);
+  expect(world.read('one', task.worktree)).toBe('1\n');
+
+  await world.ok(['discard', '1']);
+  await settle(world);
+  await world.ok(['trash', 'empty', '1', '--yes']);
+  await lose();
+  expect(told(await fix(world))).toEqual([
+    'done: the record of 1 removed task is gone, and git holds nothing of them: begun anew (their transcripts stay)',
+  ]);
+  expect(await fix(world)).toEqual([]);
+  expect((await world.json(['list', '--all'])).tasks).toEqual([]);
+  // Its transcripts are not taken for those of another one.
+  expect((await world.task('echo 2 > two')).id).toBe(2);
+});
+
 test("the user's damaged list of places is put aside, and runs start again", async () => {
   await using world = makeWorld('records-places');
   world.init();

@@ -244,7 +244,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
       'untracked, staged, or ignored and made again by no tool count as work, commits and stashes that only the agent has, too, and whatever cannot be',
       'found out. It asks nothing, since it takes nothing that is not elsewhere.',
       '',
-      'With tasks it looks at these alone, and the exit code is 1 when one of them stays.',
+      'The exit code is 1 when a worktree with work stays. With tasks it looks at these alone, and the exit code is 1 when one of them stays.',
     ].join('\n'),
     options: [{ flags: '--dry-run', description: 'sort only; remove nothing' }, JSON_OPTION],
     examples: [

@@ -91,8 +91,13 @@ export function fileChangeJson(change: FileChange): object {
   };
 }
 
-export function operationJson({ id, task, kind, atMs, refs, rewind, isBuiltUpon }: Operation): object {
-  return { id, task, kind, at: time(atMs), refs, rewind, isBuiltUpon };
+export function operationJson(operation: Operation): object {
+  const { id, task, kind, atMs } = operation;
+  const { refs, rewind, isBuiltUpon, what } =
+    operation.kind === 'repair'
+      ? { refs: [], rewind: null, isBuiltUpon: false, what: operation.repair.what }
+      : { ...operation, what: null };
+  return { id, task, kind, at: time(atMs), refs, rewind, isBuiltUpon, what };
 }
 
 export function snapshotJson(snapshot: SnapshotView): object {

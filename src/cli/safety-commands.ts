@@ -8,10 +8,11 @@ export const SAFETY_COMMANDS: readonly CommandDeclaration[] = [
     name: 'undo',
     group: 'take back',
     arguments: '[operation]',
-    summary: 'reverse the latest operation: a merge, a discard, a restore, a rewind, an undo',
+    summary: 'reverse the latest operation: a merge, a discard, a restore, a rewind, a repair, an undo',
     details: [
       'With a number, that operation (phasr operations). A merge is taken back only while nothing was built upon it: the target goes where it was, your',
       'files follow as in a merge, and the task has its worktree again. Nothing is lost by an undo; it can be undone as well.',
+      'A repair of phasr doctor --fix (r1, r2, …) is taken back while what it has changed is as it left it; phasr doctor --fix makes it again.',
     ].join('\n'),
     options: [{ flags: '--dry-run', description: 'say what would be done, and do nothing' }, JSON_OPTION],
     examples: [
@@ -24,7 +25,7 @@ export const SAFETY_COMMANDS: readonly CommandDeclaration[] = [
     name: 'operations',
     group: 'take back',
     arguments: '',
-    summary: 'list what has moved a ref or removed something, with the commits before and after',
+    summary: 'list what has moved a ref, removed or repaired something, with the commits before and after',
     details: 'The latest first.',
     options: [{ flags: '-n, --limit <n>', description: 'so many (default: 20)' }, JSON_OPTION],
     examples: [['phasr operations', 'what has been done, and what undo would reverse']],

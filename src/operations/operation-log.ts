@@ -1,13 +1,14 @@
-/** Every operation that has moved a ref or removed something, read from the event log: there is no second record. */
+/** Every operation that has moved a ref or removed something, read from the event log: there is no second record. And every repair, from its own. */
 
 import { branchRef, type Oid, type RefName } from '../base/oid.ts';
+import { listRepairs, type RecordedRepair } from '../store/repairs.ts';
 import type { MergeIntent, TaskEvent } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import type { Context } from './context.ts';
 
 type OperationKind = 'merge' | 'unmerge' | 'discard' | 'cleanup' | 'restore' | 'rewind' | 'empty';
 
-export type Operation = {
+export type TaskOperation = {
   /** The id of the event that completed it: grows. */
   readonly id: number;
   readonly task: TaskId;
@@ -26,6 +27,18 @@ export type Operation = {
   readonly isBuiltUpon: boolean;
 };
 
+/** A repair of `phasr doctor --fix` that can be taken back. */
+export type RepairOperation = {
+  readonly kind: 'repair';
+  readonly id: `r${number}`;
+  /** The task that it was about, if it was one. */
+  readonly task: TaskId | null;
+  readonly atMs: number;
+  readonly repair: RecordedRepair;
+};
+
+export type Operation = TaskOperation | RepairOperation;
+
 const PAGE = 1000;
 
 /** What is known of a task while its events are read. */
@@ -39,12 +52,20 @@ type Reading = {
   afterUnmerge: boolean;
 };
 
-type Found = Pick<Operation, 'kind' | 'refs'> & Partial<Pick<Operation, 'intent' | 'rewind'>>;
+type Found = Pick<TaskOperation, 'kind' | 'refs'> & Partial<Pick<TaskOperation, 'intent' | 'rewind'>>;
 
 /** All operations, oldest first. Reads the whole event log. */
 export function listOperations(context: Context): readonly Operation[] {
+  const repairs = listRepairs(context.paths.repairsDir).map((repair): RepairOperation => {
+    const { number, task, atMs } = repair;
+    return { kind: 'repair', id: `r${number}`, task, atMs, repair };
+  });
+  return [...listTaskOperations(context), ...repairs].sort((a, b) => a.atMs - b.atMs);
+}
+
+function listTaskOperations(context: Context): readonly TaskOperation[] {
   const readings = new Map<TaskId, Reading>();
-  const operations: Operation[] = [];
+  const operations: TaskOperation[] = [];
   for (let after = 0; ;) {
     const page = context.store.eventsAfter(after, PAGE);
     for (const { id, task, atMs, event } of page) {

@@ -8,14 +8,14 @@ import type { Task } from '../task/task.ts';
 import { type Context, requireTask, withTask } from './context.ts';
 import { discardTask } from './discard.ts';
 import { mergeTask } from './merge.ts';
-import { listOperations, type Operation } from './operation-log.ts';
+import { listOperations, type Operation, type RepairOperation, type TaskOperation } from './operation-log.ts';
 import { restoreTask } from './restore.ts';
 import { rewindTask } from './rewind.ts';
 import { planUnmerge, unmergeTask } from './unmerge.ts';
 
 export type UndoRequest = {
   /** Null: the latest one. */
-  readonly operation: number | null;
+  readonly operation: Operation['id'] | null;
   /** Only says what would be done. */
   readonly dryRun: boolean;
 };
@@ -24,7 +24,8 @@ export type UndoOutcome =
   | {
       readonly kind: 'undone' | 'would-undo';
       readonly operation: Operation;
-      readonly task: Task;
+      /** Null when it was about none. */
+      readonly task: Task | null;
       /** What was, or would be done, in words. */
       readonly what: string;
     }
@@ -42,6 +43,7 @@ export async function undoOperation(context: Context, request: UndoRequest): Pro
           hint: 'See them: phasr operations',
         });
   }
+  if (operation.kind === 'repair') return undoRepair(context, operation, request.dryRun);
   const refusal = findObstacle(operation, operations);
   if (refusal !== undefined) return refusal;
   const task = requireTask(context, operation.task);
@@ -55,10 +57,26 @@ export async function undoOperation(context: Context, request: UndoRequest): Pro
   return { kind: 'undone', operation, task: requireTask(context, task.id), what };
 }
 
+async function undoRepair(
+  context: Context,
+  operation: RepairOperation,
+  isDryRun: boolean,
+): Promise<UndoOutcome> {
+  const { takeBack, describeTakingBack } = await import('./doctor/take-back.ts');
+  const { repair } = operation;
+  const task = repair.task === null ? null : (context.store.find(repair.task) ?? null);
+  const outcome = await takeBack(context, repair, isDryRun);
+  if (outcome.kind === 'refused') return outcome;
+  const kind = isDryRun ? 'would-undo' : 'undone';
+  return { kind, operation, task, what: describeTakingBack(repair) };
+}
+
 /** What has been done since, upon this. */
-function findObstacle(operation: Operation, operations: readonly Operation[]): Refusal | undefined {
+function findObstacle(operation: TaskOperation, operations: readonly Operation[]): Refusal | undefined {
   const { task, kind } = operation;
-  const later = operations.find((other) => other.task === task && other.id > operation.id);
+  const later = operations.find(
+    (other) => other.kind !== 'repair' && other.task === task && other.id > operation.id,
+  );
   if (later !== undefined) {
     return refuse('built-upon', `after that ${kind}, task ${task} had a ${later.kind}`, {
       hint: `Undo that one first: phasr undo ${later.id}`,
@@ -70,7 +88,7 @@ function findObstacle(operation: Operation, operations: readonly Operation[]): R
   });
 }
 
-function describeUndo({ kind, intent, rewind }: Operation, task: Task): string {
+function describeUndo({ kind, intent, rewind }: TaskOperation, task: Task): string {
   const { id } = task;
   switch (kind) {
     case 'merge': {
@@ -99,7 +117,7 @@ function describeUndo({ kind, intent, rewind }: Operation, task: Task): string {
 /** What a dry run can find out without moving anything. */
 async function findRefusalNow(
   context: Context,
-  { kind, intent }: Operation,
+  { kind, intent }: TaskOperation,
   task: Task,
 ): Promise<Refusal | undefined> {
   if (kind !== 'merge' || intent === null) return undefined;
@@ -107,7 +125,11 @@ async function findRefusalNow(
   return plan.kind === 'refused' ? plan : undefined;
 }
 
-async function reverse(context: Context, { kind, intent, rewind }: Operation, task: Task): Promise<Reversed> {
+async function reverse(
+  context: Context,
+  { kind, intent, rewind }: TaskOperation,
+  task: Task,
+): Promise<Reversed> {
   switch (kind) {
     case 'merge':
       return intent === null

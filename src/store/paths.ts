@@ -16,6 +16,8 @@ export type RepositoryPaths = {
   readonly watchersDir: string;
   /** What a repair has put aside: one folder a time. */
   readonly asideDir: string;
+  /** What repairs have changed, so that it can be taken back. */
+  readonly repairsDir: string;
 };
 
 /** Where everything of Phasr is in a common git dir. */
@@ -29,6 +31,7 @@ export function repositoryPaths(commonDir: string): RepositoryPaths {
     trashDir: join(phasrDir, 'trash'),
     watchersDir: join(phasrDir, 'watchers'),
     asideDir: join(phasrDir, 'aside'),
+    repairsDir: join(phasrDir, 'repairs'),
   };
 }
 

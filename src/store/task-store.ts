@@ -79,6 +79,7 @@ export type TaskStore = {
   /** Small facts about this machine that are cheap to keep and dear to find out. */
   readonly readFact: (key: string) => string | undefined;
   readonly writeFact: (key: string, value: string) => void;
+  /** Lets go of the file; whatever is asked next opens it again. */
   readonly close: () => void;
 };
 
@@ -134,25 +135,32 @@ export function openTaskStore(path: string): TaskStore {
     close: () => {
       glimpsed?.close();
       opened?.close();
+      glimpsed = opened = undefined;
     },
   };
 }
 
-/** No database, or an empty file, is what a repository begins with; open tasks beside it are what a lost one leaves. Throws `database-corrupt`. */
+/** No database, or an empty file, is what a repository begins with; folders of tasks beside it are what a lost one leaves. Throws `database-corrupt`. */
 function requireNotLost(path: string): void {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0) return;
-  const folder = join(dirname(path), 'tasks');
-  const names = existsSync(folder) ? readdirSync(folder) : [];
-  const count = names.filter((name) => existsSync(join(folder, name, 'clean'))).length;
+  const count = listTaskFolders(join(dirname(path), 'tasks')).length;
   if (count === 0) return;
   throw new PhasrError(
     'database-corrupt',
-    `the record of ${renderCount(count, 'open task')} is gone from ${path}`,
+    `the record of ${renderCount(count, 'task')} is gone from ${path}`,
     {
       hint: DAMAGED_HINT,
       details: { path },
     },
   );
+}
+
+/** The ids of all tasks that have left a folder; a removed one leaves its transcripts. */
+export function listTaskFolders(tasksDir: string): readonly number[] {
+  if (!existsSync(tasksDir)) return [];
+  return readdirSync(tasksDir)
+    .filter((name) => /^[1-9]\d{0,8}$/.test(name))
+    .map(Number);
 }
 
 /** The tasks as {@link TaskStore.list} gives them, looked at in passing: none where there is no database of this version. */

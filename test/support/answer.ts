@@ -89,6 +89,7 @@ export type Answer = TaskJson & {
     readonly task: number;
     readonly refs: readonly { readonly name: string; readonly before: string; readonly after: string }[];
   }[];
+  readonly what: string;
   readonly items: readonly {
     readonly task: TaskJson;
     readonly bytes: number;

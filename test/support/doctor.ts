@@ -9,6 +9,7 @@ export type RepairJson = {
   readonly message: string;
   readonly hint: string | null;
   readonly aside: string | null;
+  readonly operation: string | null;
 };
 
 /** Runs it, or a dry run of it. */

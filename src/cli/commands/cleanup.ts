@@ -11,8 +11,12 @@ export const cleanup: Handler = (invocation) =>
     const tasks = args.length === 0 ? null : parseTasks(args, null);
     const worktrees = await phasr.cleanup({ tasks, isDryRun });
     const removable = worktrees.filter(isRemovable);
-    // Tasks that were named were meant to go.
-    const exitCode = tasks !== null && removable.length < tasks.length ? 1 : 0;
+    // Tasks that were named were meant to go; of all of them, whoever calls must see that work stays (P1).
+    const isLeft =
+      tasks === null
+        ? !isDryRun && worktrees.some(({ sorted }) => sorted === 'has work')
+        : removable.length < tasks.length;
+    const exitCode = isLeft ? 1 : 0;
     if (flag(options, 'json')) {
       output.json('cleanup', { isDryRun, worktrees });
       return exitCode;

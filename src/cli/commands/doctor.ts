@@ -44,9 +44,10 @@ async function repairHere({ directory, env, options }: Invocation): Promise<read
 function printRepairs(output: Output, repairs: readonly Repair[]): void {
   const { green, yellow, red } = output.color;
   const words = { done: green('repaired'), planned: yellow('would   '), left: red('left    ') };
-  for (const { outcome, message, hint, aside } of repairs) {
+  for (const { outcome, message, hint, aside, operation } of repairs) {
     output.line(`${words[outcome]}  ${renderVisible(message)}`);
     if (aside !== null) output.line(`          kept as ${renderVisible(aside)}`);
+    if (operation !== null) output.line(output.color.dim(`          taken back by: phasr undo ${operation}`));
     if (hint !== null) output.line(`          → ${renderVisible(hint)}`);
   }
   if (repairs.length === 0) output.line('nothing to repair');

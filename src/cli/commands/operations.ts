@@ -2,7 +2,7 @@
 
 import { shortOid } from '../../base/oid.ts';
 import { renderDuration, renderVisible } from '../../base/text.ts';
-import type { Operation } from '../../operations/operation-log.ts';
+import type { TaskOperation } from '../../operations/operation-log.ts';
 import { flag, type Handler, wholeNumber, withPhasr } from '../command.ts';
 import { operationJson } from '../json.ts';
 import { renderTable } from '../output.ts';
@@ -20,16 +20,16 @@ export const operations: Handler = (invocation) =>
       return 0;
     }
     if (shown.length === 0) {
-      output.line('nothing has been merged, discarded or put back yet');
+      output.line('nothing has been merged, discarded, put back or repaired yet');
       return 0;
     }
     const nowMs = Date.now();
     const rows = shown.map((operation) => [
       String(operation.id),
       operation.kind,
-      `task ${operation.task}`,
+      operation.task === null ? '' : `task ${operation.task}`,
       `${renderDuration(nowMs - operation.atMs)} ago`,
-      movesOf(operation),
+      operation.kind === 'repair' ? renderVisible(operation.repair.what) : movesOf(operation),
     ]);
     const table = [['OPERATION', 'WHAT', 'TASK', 'WHEN', 'REFS'], ...rows];
     const [head = '', ...lines] = renderTable(table, { width: output.isTerminal ? output.width() : null });
@@ -38,7 +38,7 @@ export const operations: Handler = (invocation) =>
     return 0;
   });
 
-function movesOf({ refs }: Operation): string {
+function movesOf({ refs }: TaskOperation): string {
   return refs
     .map(({ name, before, after }) => {
       const short = renderVisible(name.replace(/^refs\/heads\//, ''));

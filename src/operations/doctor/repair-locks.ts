@@ -9,9 +9,10 @@ import { moveAside } from '../../store/aside.ts';
 import { withMutex } from '../../store/mutex.ts';
 import { taskDirectory } from '../../store/paths.ts';
 import { isLive } from '../../task/decide.ts';
+import type { TaskId } from '../../task/names.ts';
 import type { Task } from '../../task/task.ts';
 import type { Context } from '../context.ts';
-import { leave, type Left, type Repair, type RepairPlan } from './repair-kinds.ts';
+import { leave, type Left, movedAside, type Repair, type RepairPlan } from './repair-kinds.ts';
 
 /** A git command that works takes a lock for moments; some keep one over a checkout, whose process is then seen. */
 const LOCK_AGE_MS_MIN = 60_000;
@@ -23,7 +24,7 @@ type Planned = { readonly plans: readonly RepairPlan[]; readonly left: readonly 
 
 /** Locks of the user's repository and of all his worktrees. */
 export async function planLocks(context: Context): Promise<Planned> {
-  return planLocksIn(context, context.repository.commonDir, 'of the repository');
+  return planLocksIn(context, context.repository.commonDir, null);
 }
 
 /** Locks in a task's two git dirs, unless a run of its goes on. */
@@ -31,23 +32,23 @@ export async function planTaskLocks(context: Context, task: Task): Promise<Plann
   if (isLive(task.phase)) return { plans: [], left: [] };
   const own = ['git', 'clean'].map((name) => join(taskDirectory(context.paths, task.id), name));
   const found = await Promise.all(
-    own.filter((path) => existsSync(path)).map((path) => planLocksIn(context, path, `of task ${task.id}`)),
+    own.filter((path) => existsSync(path)).map((path) => planLocksIn(context, path, task.id)),
   );
   return { plans: found.flatMap(({ plans }) => plans), left: found.flatMap(({ left }) => left) };
 }
 
-async function planLocksIn(context: Context, gitDir: string, whose: string): Promise<Planned> {
+async function planLocksIn(context: Context, gitDir: string, task: TaskId | null): Promise<Planned> {
   const plans: RepairPlan[] = [];
   const left: Repair[] = [];
   const locks = listLocks(gitDir);
   for (const lock of locks.slice(0, LOCKS_MAX)) {
     const held = await findReason(context, lock, gitDir);
-    if (held === undefined) plans.push(planLock(context, lock, { gitDir, whose }));
+    if (held === undefined) plans.push(planLock(context, lock, { gitDir, task }));
     else left.push(leave('locks', `${lock.path}: ${held.left}`, held.hint));
   }
   if (locks.length > LOCKS_MAX) {
     const more = renderCount(locks.length - LOCKS_MAX, 'more lock');
-    left.push(leave('locks', `there are ${more} ${whose}`, 'phasr doctor --fix   (again)'));
+    left.push(leave('locks', `there are ${more} ${describeOwner(task)}`, 'phasr doctor --fix   (again)'));
   }
   return { plans, left };
 }
@@ -69,11 +70,12 @@ async function findReason(context: Context, lock: LockFile, gitDir: string): Pro
 function planLock(
   context: Context,
   lock: LockFile,
-  { gitDir, whose }: { readonly gitDir: string; readonly whose: string },
+  { gitDir, task }: { readonly gitDir: string; readonly task: TaskId | null },
 ): RepairPlan {
   return {
     check: 'locks',
-    wrong: `${lock.path} (${whose}) was left by a git command that has died`,
+    task,
+    wrong: `${lock.path} (${describeOwner(task)}) was left by a git command that has died`,
     deed: 'put aside',
     execute: () =>
       withMutex(context.paths.mutex, context.clock, async () => {
@@ -82,7 +84,11 @@ function planLock(
         const held = isSame ? await findReason(context, lock, gitDir) : undefined;
         if (held !== undefined) return held;
         if (!isSame) return { left: 'it has changed in between', hint: 'phasr doctor --fix   (again)' };
-        return { aside: moveAside(lock.path, context.paths.asideDir, context.clock.nowMs()) };
+        return movedAside(lock.path, moveAside(lock.path, context.paths.asideDir, context.clock.nowMs()));
       }),
   };
+}
+
+function describeOwner(task: TaskId | null): string {
+  return task === null ? 'of the repository' : `of task ${task}`;
 }

@@ -10,13 +10,13 @@ import { datedPath } from '../../store/aside.ts';
 import { withMutex } from '../../store/mutex.ts';
 import { taskDirectory } from '../../store/paths.ts';
 import { peekPlaces } from '../../store/places.ts';
-import { examineTasks, type TaskRecords } from '../../store/task-store.ts';
+import { examineTasks, listTaskFolders, type TaskRecords } from '../../store/task-store.ts';
 import { foldTask } from '../../task/evolve.ts';
 import type { TaskId } from '../../task/names.ts';
 import type { Task } from '../../task/task.ts';
 import { type Context, SWEEP_CLAIM } from '../context.ts';
 import { type Settings, settingsHere } from '../settings.ts';
-import { leave, NOTHING_ASIDE, type Repair, type RepairPlan } from './repair-kinds.ts';
+import { type Done, doneBy, leave, type Repair, type RepairPlan } from './repair-kinds.ts';
 import { makeHistory } from './rebuilt-history.ts';
 import { type TracedTask, traceTasks } from './traces.ts';
 
@@ -44,13 +44,20 @@ export async function planRecords(context: Context): Promise<RecordsPlan> {
   const histories = await Promise.all(
     free.map(async (task) => ({ id: task.id, events: await makeHistory(context, task, settings) })),
   );
+  const folders = listTaskFolders(context.paths.tasksDir).length;
+  const isNothingLeft = histories.length === 0 && busy.length === 0;
   const adopt: RepairPlan = {
     check: 'records',
-    wrong: `${renderCount(histories.length, 'task')} without a record: ${histories.map(({ id }) => id).join(', ') || 'none that is at rest'}`,
-    deed: 'recorded anew from git, with title, base, branch, head and worktree as far as they can be known',
+    task: null,
+    wrong: isNothingLeft
+      ? `the record of ${renderCount(folders, 'removed task')} is gone, and git holds nothing of them`
+      : `${renderCount(histories.length, 'task')} without a record: ${histories.map(({ id }) => id).join(', ') || 'none that is at rest'}`,
+    deed: isNothingLeft
+      ? 'begun anew (their transcripts stay)'
+      : 'recorded anew from git, with title, base, branch, head and worktree as far as they can be known',
     execute: async () => {
       await withMutex(context.paths.mutex, context.clock, async () => context.store.adopt(histories));
-      return NOTHING_ASIDE;
+      return doneBy();
     },
   };
   return {
@@ -60,7 +67,8 @@ export async function planRecords(context: Context): Promise<RecordsPlan> {
       ...free.flatMap((task) =>
         task.directory === null && task.removal === null ? planRemains(context, task) : [],
       ),
-      ...(histories.length > 0 || (records.state !== 'whole' && busy.length > 0) ? [adopt] : []),
+      // Without any task that can be recorded an empty one is made: what there was is said to be lost once, not by every command.
+      ...(histories.length > 0 || (records.state !== 'whole' && folders > 0) ? [adopt] : []),
     ],
     left: busy.map(({ id, pid }) =>
       leave(
@@ -97,14 +105,15 @@ function planAside(context: Context): RepairPlan {
   const { database, mutex } = context.paths;
   return {
     check: 'records',
+    task: null,
     wrong: `${database} is damaged`,
     deed: 'put aside',
     execute: () =>
-      withMutex(mutex, context.clock, async () => {
+      withMutex(mutex, context.clock, async (): Promise<Done> => {
         const aside = datedPath(database, 'damaged', context.clock.nowMs());
         for (const ending of ['-wal', '-shm', ''])
           if (existsSync(database + ending)) renameSync(database + ending, aside + ending);
-        return { aside };
+        return { aside, back: [{ kind: 'database', aside }] };
       }),
   };
 }
@@ -126,16 +135,18 @@ function planRemains(
   return [
     {
       check: 'records',
+      task: null,
       wrong: `remains of task ${id}, of which ${what}`,
       deed: 'put aside',
       execute: () =>
-        withMutex(mutex, context.clock, async () => {
+        withMutex(mutex, context.clock, async (): Promise<Done> => {
           const nowMs = context.clock.nowMs();
           const aside = datedPath(join(asideDir, `task-${id}`), 'aside', nowMs);
           mkdirSync(aside, { recursive: true, mode: 0o700 });
-          if (folder !== null) renameSync(folder, datedPath(folder, 'aside', nowMs));
-          for (const path of there) renameSync(path, join(aside, basename(path)));
-          return { aside };
+          const moves = there.map((path) => ({ from: path, to: join(aside, basename(path)) }));
+          if (folder !== null) moves.unshift({ from: folder, to: datedPath(folder, 'aside', nowMs) });
+          for (const { from, to } of moves) renameSync(from, to);
+          return { aside, back: moves.map(({ from, to }) => ({ kind: 'move', from: to, to: from })) };
         }),
     },
   ];
@@ -183,11 +194,12 @@ export function planPlaces(context: Context): readonly RepairPlan[] {
     const gone = peekPlaces(places).filter(({ commonDir }) => !existsSync(commonDir));
     return gone.map((place) => ({
       check: 'places',
+      task: null,
       wrong: `the place of task ${place.task} of ${place.commonDir}, a repository that is not there any more`,
       deed: 'given up',
       execute: async () => {
         context.places().drop(place);
-        return NOTHING_ASIDE;
+        return doneBy();
       },
     }));
   } catch (error) {
@@ -195,13 +207,15 @@ export function planPlaces(context: Context): readonly RepairPlan[] {
     return [
       {
         check: 'places',
+        task: null,
         wrong: `${places} is damaged`,
         deed: 'put aside (who waits is put into the line again)',
         execute: async () => {
           const aside = datedPath(places, 'damaged', context.clock.nowMs());
           for (const ending of ['-wal', '-shm', ''])
             if (existsSync(places + ending)) renameSync(places + ending, aside + ending);
-          return { aside };
+          // An index only: nobody wants the damaged one in place again.
+          return { aside, back: [] };
         },
       },
     ];

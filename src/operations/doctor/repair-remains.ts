@@ -4,13 +4,14 @@ import { readdirSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { findStat, readPathFile } from '../../git/files.ts';
 import { worktreeName } from '../../git/task-dirs.ts';
-import { findWrongBorrowing, mendLink, readLinkedCommonDir } from '../../git/task-links.ts';
+import { findWrongBorrowing, readLinkedCommonDir } from '../../git/task-links.ts';
 import { moveAside } from '../../store/aside.ts';
 import { withMutex } from '../../store/mutex.ts';
 import { taskDirectory } from '../../store/paths.ts';
 import { listTrash, readTrashEntry, type TrashEntry, writeTrashEntry } from '../../store/trash.ts';
 import type { Context } from '../context.ts';
-import { NOTHING_ASIDE, type RepairPlan } from './repair-kinds.ts';
+import { mendLinks } from './mend-links.ts';
+import { doneBy, movedAside, type RepairPlan } from './repair-kinds.ts';
 
 /** Registrations of ours whose task is not among the open ones: git would list a worktree that is not there. */
 export function planRegistrations(context: Context, openIds: readonly number[]): readonly RepairPlan[] {
@@ -22,12 +23,13 @@ export function planRegistrations(context: Context, openIds: readonly number[]):
     .filter((path) => isOurs(path))
     .map((path) => ({
       check: 'remains',
+      task: null,
       wrong: `${path} registers a worktree of no open task`,
       deed: 'put aside',
       execute: () =>
-        withMutex(context.paths.mutex, context.clock, async () => ({
-          aside: moveAside(path, context.paths.asideDir, context.clock.nowMs()),
-        })),
+        withMutex(context.paths.mutex, context.clock, async () =>
+          movedAside(path, moveAside(path, context.paths.asideDir, context.clock.nowMs())),
+        ),
     }));
 }
 
@@ -55,13 +57,15 @@ export function planTrash(context: Context): readonly RepairPlan[] {
         : [
             {
               check: 'trash',
+              task: null,
               wrong: `${wrong} names the repository's earlier place`,
               deed: 'put right',
               execute: async () => {
                 // The clean room's alternates, by which the earlier place is known, are the last of the list.
-                for (const link of links)
-                  mendLink(link, link.path.startsWith(dirs.cleanDir) ? dirs.cleanDir : dirs.privateDir);
-                return NOTHING_ASIDE;
+                const mended = mendLinks(links, ({ path }) =>
+                  path.startsWith(dirs.cleanDir) ? dirs.cleanDir : dirs.privateDir,
+                );
+                return doneBy(...mended.back);
               },
             },
           ]),
@@ -70,11 +74,13 @@ export function planTrash(context: Context): readonly RepairPlan[] {
         : [
             {
               check: 'trash',
+              task: null,
               wrong: `${wrong} has its files at ${moved} instead of ${entry.worktree}`,
               deed: 'recorded',
               execute: async () => {
                 writeTrashEntry(trashDir, name, { ...entry, worktree: moved });
-                return NOTHING_ASIDE;
+                // The entry's own earlier words lead nowhere.
+                return doneBy();
               },
             },
           ]),

@@ -9,15 +9,16 @@ import { copyIndex } from '../../git/index-file.ts';
 import { changeRefs, readRefAsText } from '../../git/refs.ts';
 import { findCommit } from '../../git/repository.ts';
 import { writePrivateEntry } from '../../git/task-dirs.ts';
-import { findWrongLinks, isRealFolder, mendLink, readLinkedCommonDir } from '../../git/task-links.ts';
+import { findWrongLinks, isRealFolder, readLinkedCommonDir } from '../../git/task-links.ts';
 import { isAlive } from '../../process/table.ts';
 import { baseRef } from '../../task/names.ts';
 import { keeperOf, latestRun, type Task } from '../../task/task.ts';
 import { type Context, dirsOf, requireTask, takeClaim, taskClaim, userRepository } from '../context.ts';
 import { register } from '../prepare.ts';
-import { carryOut, leave, NOTHING_ASIDE, type Repair, type RepairPlan } from './repair-kinds.ts';
+import { carryOut, doneBy, leave, type Repair, type RepairPlan } from './repair-kinds.ts';
+import { mendLinks } from './mend-links.ts';
 import { planTaskLocks } from './repair-locks.ts';
-import { locateWorktree, relocate } from './repair-worktree.ts';
+import { locateWorktree, madeAt, relocate } from './repair-worktree.ts';
 
 /**
  * Repairs one open task, or says what a repair would do. A task that a living process is at is left alone, and named if something is wrong with it.
@@ -53,17 +54,17 @@ export async function repairTask(
 async function goThrough(context: Context, before: Task, isDryRun: boolean): Promise<readonly Repair[]> {
   const located = await locateWorktree(context, before);
   const repairs: Repair[] = located.left === null ? [] : [located.left];
-  if (located.plan !== null) repairs.push(...(await carryOut([located.plan], isDryRun)));
+  if (located.plan !== null) repairs.push(...(await carryOut(context, [located.plan], isDryRun)));
   const task = isDryRun ? located.task : requireTask(context, before.id);
   // What is somebody else's worktree is not tied to this repository.
   if (located.left !== null && existsSync(task.worktreePath)) return repairs;
   // First, since the registration still says what the branch was renamed to.
   const branch = await planBranch(context, task);
-  repairs.push(...('wrong' in branch ? await carryOut([branch], isDryRun) : branch.left));
+  repairs.push(...('wrong' in branch ? await carryOut(context, [branch], isDryRun) : branch.left));
   for (const plan of [planPrivateEntry, planLinks, planRegistration])
-    repairs.push(...(await carryOut(plan(context, task), isDryRun)));
+    repairs.push(...(await carryOut(context, plan(context, task), isDryRun)));
   const locks = await planTaskLocks(context, task);
-  return [...repairs, ...(await carryOut(locks.plans, isDryRun)), ...locks.left];
+  return [...repairs, ...(await carryOut(context, locks.plans, isDryRun)), ...locks.left];
 }
 
 /** The agent's git may have pruned its own entry for a worktree that was away for a while. */
@@ -74,6 +75,7 @@ function planPrivateEntry(context: Context, task: Task): readonly RepairPlan[] {
   return [
     {
       check: `task ${task.id}`,
+      task: task.id,
       wrong: `the private git dir of task ${task.id} does not know its worktree any more`,
       deed: 'entered again, on the task branch',
       execute: async () => {
@@ -85,7 +87,7 @@ function planPrivateEntry(context: Context, task: Task): readonly RepairPlan[] {
           };
         writePrivateEntry(dirs, task.branch);
         if (existsSync(index)) copyIndex(index, join(dirs.privateAdminDir, 'index'));
-        return NOTHING_ASIDE;
+        return doneBy(madeAt(dirs.privateAdminDir));
       },
     },
   ];
@@ -107,13 +109,16 @@ function planLinks(context: Context, task: Task): readonly RepairPlan[] {
   return [
     {
       check: `task ${task.id}`,
+      task: task.id,
       wrong: why,
       deed: 'put right',
       execute: async () => {
-        if (old !== undefined && old !== commonDir && task.launchGitDir.startsWith(old))
-          relocate(context, task, task);
-        const kept = links.filter((link) => !mendLink(link, topOf(link.path)));
-        if (kept.length === 0) return NOTHING_ASIDE;
+        const placed =
+          old !== undefined && old !== commonDir && task.launchGitDir.startsWith(old)
+            ? [relocate(context, task, task)]
+            : [];
+        const { back, kept } = mendLinks(links, ({ path }) => topOf(path));
+        if (kept.length === 0) return doneBy(...placed, ...back);
         const paths = kept.map(({ path }) => path).join(', ');
         return {
           left: `${paths} could not be replaced`,
@@ -141,13 +146,14 @@ function planRegistration(context: Context, task: Task): readonly RepairPlan[] {
   return [
     {
       check: `task ${task.id}`,
+      task: task.id,
       wrong: `the repository does not list the worktree of task ${task.id} any more`,
       deed: 'registered again',
       execute: async () => {
         await register(context, task, dirs);
         const index = join(dirs.cleanDir, 'index');
         if (existsSync(index)) copyIndex(index, join(dirs.registrationDir, 'index'));
-        return NOTHING_ASIDE;
+        return doneBy(madeAt(dirs.registrationDir));
       },
     },
   ];
@@ -182,11 +188,13 @@ async function planBranch(
     }
   return {
     check: `task ${task.id}`,
+    task: task.id,
     wrong,
     deed: 'made again where the record says',
     execute: async () => {
       const changes = missing.map(({ name, oid }) => ({ name, expected: null, to: oid }));
-      if ((await changeRefs(place, changes, `repair task ${task.id}`)) === 'changed') return NOTHING_ASIDE;
+      if ((await changeRefs(place, changes, `repair task ${task.id}`)) === 'changed')
+        return doneBy(...missing.map(({ name, oid }) => ({ kind: 'ref' as const, name, oid })));
       return { left: 'somebody has just made it', hint: 'phasr doctor --fix   (again)' };
     },
   };

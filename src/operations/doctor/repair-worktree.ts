@@ -12,11 +12,12 @@ import { gitFileText } from '../../git/task-dirs.ts';
 import { belongs, isRealFolder, readLinkedCommonDir } from '../../git/task-links.ts';
 import { moveAside } from '../../store/aside.ts';
 import { worktreesDirectory } from '../../store/paths.ts';
+import type { Reversal } from '../../store/repairs.ts';
 import type { Task } from '../../task/task.ts';
 import { tellAgent } from '../commit.ts';
 import { type Context, dirsOf, recordFacts, requireTask, roomOf, userRepository } from '../context.ts';
 import { findMovedWorktree, isWorktreeOf } from './find-worktree.ts';
-import { leave, type Left, NOTHING_ASIDE, type Repair, type RepairPlan } from './repair-kinds.ts';
+import { type Done, doneBy, leave, type Left, type Repair, type RepairPlan } from './repair-kinds.ts';
 
 /** What is known of a task's worktree, and what is to be done about it. */
 export type Located = {
@@ -60,12 +61,10 @@ async function locateNone(context: Context, task: Task): Promise<Located> {
   return {
     plan: {
       check: `task ${task.id}`,
+      task: task.id,
       wrong: `task ${task.id}, which has no worktree, names ${task.worktreePath}, whose folder is gone`,
       deed: `recorded for ${worktreePath}`,
-      execute: async () => {
-        relocate(context, task, { worktreePath, directory: null });
-        return NOTHING_ASIDE;
-      },
+      execute: async () => doneBy(relocate(context, task, { worktreePath, directory: null })),
     },
     left: null,
     task: { ...task, worktreePath },
@@ -78,13 +77,29 @@ async function ownPath(context: Context, { worktreePath }: Pick<Task, 'worktreeP
   return join(folder, basename(worktreePath));
 }
 
-/** Records where a task's worktree is, and with it where the git dir that it was launched from is after a move of the repository. */
-export function relocate(context: Context, task: Task, to: Pick<Task, 'worktreePath' | 'directory'>): void {
+/** Records where a task's worktree is, and with it where the git dir that it was launched from is after a move of the repository. Gives what takes it back. */
+export function relocate(
+  context: Context,
+  task: Task,
+  { worktreePath, directory }: Pick<Task, 'worktreePath' | 'directory'>,
+): Reversal {
   const { commonDir } = context.repository;
   const old = readLinkedCommonDir(dirsOf(context, task)) ?? commonDir;
   const below = relative(old, task.launchGitDir);
   const launchGitDir = below.startsWith('..') ? task.launchGitDir : join(commonDir, below);
-  recordFacts(context, task.id, () => [{ type: 'worktree.repaired', ...to, launchGitDir }]);
+  const after = { worktreePath, directory, launchGitDir };
+  const before = {
+    worktreePath: task.worktreePath,
+    directory: task.directory,
+    launchGitDir: task.launchGitDir,
+  };
+  recordFacts(context, task.id, () => [{ type: 'worktree.repaired', ...after }]);
+  return { kind: 'place', task: task.id, before, after };
+}
+
+/** What takes back that something was made. */
+export function madeAt(path: string): Reversal {
+  return { kind: 'made', path, inode: Number(readWorktreeIdentity(path).ino) };
 }
 
 /**
@@ -105,6 +120,7 @@ async function planMove(context: Context, task: Task, found: string): Promise<Lo
       : `the worktree of task ${task.id} was moved from ${task.worktreePath} to ${found}`;
   const plan: RepairPlan = {
     check: `task ${task.id}`,
+    task: task.id,
     wrong,
     deed: isInPlace ? 'recorded' : `moved back to ${home}`,
     execute: async () => {
@@ -114,8 +130,11 @@ async function planMove(context: Context, task: Task, found: string): Promise<Lo
         const left = moveTo(found, home);
         if (left !== null) return left;
       }
-      relocate(context, task, { worktreePath: home, directory: readWorktreeIdentity(home) });
-      return NOTHING_ASIDE;
+      const placed = relocate(context, task, {
+        worktreePath: home,
+        directory: readWorktreeIdentity(home),
+      });
+      return doneBy(...(isInPlace ? [] : [{ kind: 'move' as const, from: home, to: found }]), placed);
     },
   };
   return { plan, left: null, task: { ...task, worktreePath: home } };
@@ -157,6 +176,7 @@ function locateGone(context: Context, task: Task): Located {
     return left(' and so are its git dirs', `phasr discard ${task.id}   (keeps what is committed)`);
   const plan: RepairPlan = {
     check: `task ${task.id}`,
+    task: task.id,
     wrong,
     deed: 'made anew from what is committed',
     execute: () => remake(context, task),
@@ -165,7 +185,7 @@ function locateGone(context: Context, task: Task): Located {
 }
 
 /** Makes the worktree aside, from the task branch, and renames it into place, whole. What the agent had staged is put aside. */
-async function remake(context: Context, task: Task): Promise<{ readonly aside: string | null }> {
+async function remake(context: Context, task: Task): Promise<Done> {
   const dirs = dirsOf(context, task);
   const place = userRepository(context);
   const head = readRefAsText(place.commonDir, branchRef(task.branch)) ?? task.head?.oid ?? task.base.oid;
@@ -185,10 +205,10 @@ async function remake(context: Context, task: Task): Promise<{ readonly aside: s
   const aside = isKept ? moveAside(staged, context.paths.asideDir, context.clock.nowMs()) : null;
   if (existsSync(dirs.registrationDir)) copyIndex(index, join(dirs.registrationDir, 'index'));
   renameSync(making, task.worktreePath);
-  relocate(context, task, {
+  const placed = relocate(context, task, {
     worktreePath: task.worktreePath,
     directory: readWorktreeIdentity(task.worktreePath),
   });
   tellAgent(dirs, requireTask(context, task.id), head);
-  return { aside };
+  return { aside, back: [madeAt(task.worktreePath), placed] };
 }

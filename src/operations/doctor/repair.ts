@@ -29,16 +29,16 @@ export async function repairAll(context: Context, isDryRun: boolean): Promise<re
   }
   const repairs: Repair[] = [];
   const locks = await planLocks(context);
-  repairs.push(...(await carryOut(locks.plans, isDryRun)), ...locks.left);
-  repairs.push(...(await carryOut(planPlaces(context), isDryRun)));
+  repairs.push(...(await carryOut(context, locks.plans, isDryRun)), ...locks.left);
+  repairs.push(...(await carryOut(context, planPlaces(context), isDryRun)));
   const records = await planRecords(context);
-  repairs.push(...(await carryOut(records.plans, isDryRun)), ...records.left);
+  repairs.push(...(await carryOut(context, records.plans, isDryRun)), ...records.left);
   const tasks = isDryRun ? records.tasks : context.store.list('all');
   const open = tasks.filter(({ phase }) => isOpen(phase));
   for (const task of open) repairs.push(...(await repairTask(context, task, isDryRun)));
   const openIds = [...open.map(({ id }) => id), ...records.waiting];
-  repairs.push(...(await carryOut(planRegistrations(context, openIds), isDryRun)));
-  repairs.push(...(await carryOut(planTrash(context), isDryRun)));
+  repairs.push(...(await carryOut(context, planRegistrations(context, openIds), isDryRun)));
+  repairs.push(...(await carryOut(context, planTrash(context), isDryRun)));
   return [...repairs, ...(await (isDryRun ? foreseeRecovery(context, tasks) : takeUp(context)))];
 }
 
@@ -53,7 +53,7 @@ async function takeUp(context: Context): Promise<readonly Repair[]> {
 }
 
 function done(check: string, message: string): Repair {
-  return { check, outcome: 'done', message, hint: null, aside: null };
+  return { check, outcome: 'done', message, hint: null, aside: null, operation: null };
 }
 
 function sweepable(count: number): string {
@@ -63,7 +63,7 @@ function sweepable(count: number): string {
 async function foreseeRecovery(context: Context, tasks: readonly Task[]): Promise<readonly Repair[]> {
   const planned: Repair[] = [];
   const plan = (check: string, message: string): number =>
-    planned.push({ check, outcome: 'planned', message, hint: null, aside: null });
+    planned.push({ check, outcome: 'planned', message, hint: null, aside: null, operation: null });
   for (const task of tasks.filter(({ phase }) => isActive(phase))) {
     const holder = context.store.findClaim(taskClaim(task.id));
     const { process } = latestRun(task);
