@@ -3,7 +3,6 @@
 import {
   existsSync,
   lstatSync,
-  mkdirSync,
   readFileSync,
   readdirSync,
   readlinkSync,
@@ -13,6 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { TaskJson } from './support/answer.ts';
+import { withGit } from './support/git-program.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
@@ -377,19 +377,6 @@ test("the person's own worktrees and folders that no task knows are named and ne
   expect(said).toContain('not ours: the main worktree\n');
   expect(said).toMatch(/\n0 worktrees would be removed, 3 stay\n$/);
 });
-
-/** A program `git` that does something first whenever it is called with a word. */
-function withGit(world: World, word: string, action: string): Record<string, string> {
-  const folder = join(world.root, `git-${word}`);
-  mkdirSync(folder, { recursive: true });
-  const real = (process.env['PATH'] ?? '')
-    .split(':')
-    .map((path) => join(path, 'git'))
-    .find((path) => existsSync(path));
-  const script = `#!/bin/sh\nreal="${real}"\nfor word in "$@"; do if test "$word" = ${word}; then ${action}\nfi; done\nexec "$real" "$@"\n`;
-  writeFileSync(join(folder, 'git'), script, { mode: 0o755 });
-  return { PATH: `${folder}:${process.env['PATH'] ?? ''}` };
-}
 
 test('whatever git cannot be asked counts as work: with any of its answers missing nothing is removed', async () => {
   await using world = makeWorld('probes');

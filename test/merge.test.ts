@@ -1,10 +1,14 @@
 /** Merging: exactly what was shown lands, and nothing of the user's is touched or lost on the way. */
 
-import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { listFiles as files } from './support/files.ts';
-import { makeWorld, type World } from './support/world.ts';
+import { withGit } from './support/git-program.ts';
+import { waitFor } from './support/wait-for.ts';
+import { CLI, makeWorld, type World } from './support/world.ts';
 
 type UserState = Readonly<Record<string, string | readonly string[] | Readonly<Record<string, string>>>> & {
   readonly files: Readonly<Record<string, string>>;
@@ -303,4 +307,28 @@ test('hooks of the repository do not run in a merge, and it says so', async () =
   expect(out).toContain('hooks not run: post-merge');
   // post-checkout runs once, when the worktree is made, as `git worktree add` does.
   expect(readFileSync(join(world.root, 'hooks-run'), 'utf8')).toBe('post-checkout\n');
+});
+
+test('a git that outlives the phasr that started it is waited for: a merge is never called refused and then happens', async () => {
+  await using world = makeWorld('merge-orphan');
+  world.init();
+  await world.task('echo 1 > file');
+  await waitFor('the supervisor to end', () => world.processes().length === 0);
+  const begun = join(world.root, 'begun');
+  // A disk that is slow to flush.
+  const slow = withGit(world, 'update-ref', `touch '${begun}'; sleep 2`);
+  const merging = spawn(process.execPath, [CLI, 'merge', '1'], {
+    cwd: world.repo,
+    env: { ...world.env, ...slow },
+    stdio: 'ignore',
+  });
+  await waitFor('the target to be moved', () => existsSync(begun));
+  merging.kill('SIGKILL');
+  await once(merging, 'close');
+  const { tasks } = await world.json(['list', '--all']);
+  expect(tasks.map(({ state }) => state)).toEqual(['merged']);
+  await waitFor('git to end', () => world.processes().length === 0);
+  expect(world.git(['log', '-1', '--format=%s', 'main'])).toBe('do it');
+  expect(world.read('file')).toBe('1\n');
+  expect((await world.json(['list', '--all'])).tasks[0].state).toBe('merged');
 });

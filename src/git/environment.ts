@@ -5,6 +5,9 @@ import type { Environment } from '../base/environment.ts';
 /** 2.38 brought `merge-tree --write-tree`, with which merges are made without a worktree. */
 export const GIT_VERSION_MIN = { major: 2, minor: 38 } as const;
 
+/** In the environment of every git that Phasr starts: the pid of the process that did. */
+export const STARTER = 'PHASR_GIT_STARTER';
+
 /**
  * The environment for Phasr's own git calls.
  *
@@ -17,6 +20,8 @@ export function gitEnvironment(inherited: Environment): Record<string, string> {
   keepEncodingWithoutTranslation(env);
   return {
     ...env,
+    // It may outlive us, if we are killed: whoever takes over waits for it.
+    [STARTER]: String(process.pid),
     // Nobody is there to answer.
     GIT_TERMINAL_PROMPT: '0',
     GIT_EDITOR: 'true',

@@ -1,6 +1,7 @@
 /** Refs: listed through git, moved by compare-and-swap only, and read as plain text where an agent could have written them. */
 
 import { join } from 'node:path';
+import { PhasrError } from '../base/errors.ts';
 import { asOid, type Oid, parseOid, type RefName } from '../base/oid.ts';
 import { readPlainFile } from './files.ts';
 import { commonDirOf, flushNames } from './flush.ts';
@@ -79,6 +80,25 @@ export async function changeRefs(
   // Nothing moved, so git failed for another reason: show its own words.
   if (asExpected) await runGit(place, args, { stdin: commands.join(''), retryLocks: true, durable: true });
   return asExpected ? 'changed' : 'moved';
+}
+
+/** Somebody who moves the same refs again and again is at work on them. */
+const PLANS_MAX = 5;
+
+/**
+ * Changes refs from wherever they are: planned anew when one was moved in between, by a person, or by a git that has outlived a killed process. Nothing is done
+ * when the plan is empty. Throws `busy` when somebody is faster every time.
+ */
+export async function settleRefs(
+  place: GitPlace,
+  plan: () => readonly RefChange[],
+  reason: string,
+): Promise<void> {
+  for (let tries = 0; tries < PLANS_MAX; tries++) {
+    const changes = plan();
+    if (changes.length === 0 || (await changeRefs(place, changes, reason)) === 'changed') return;
+  }
+  throw new PhasrError('busy', `refs are being moved by somebody else (${reason})`, { hint: 'Try again.' });
 }
 
 /** The most of a `packed-refs` file that is read: 2 million refs. */

@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { flushNames } from '../git/flush.ts';
-import { changeRefs, type RefChange, readRefAsText } from '../git/refs.ts';
+import { settleRefs, type RefChange, readRefAsText } from '../git/refs.ts';
 import { withMutex } from '../store/mutex.ts';
 import { promptPath, worktreeTrashPath } from '../store/paths.ts';
 import { isComplete, writeTrashEntry } from '../store/trash.ts';
@@ -32,10 +32,8 @@ export async function finishCleanup(context: Context, task: Task): Promise<strin
   const name = `${task.id}.${task.seq}`;
   const kept = await withMutex(context.paths.mutex, context.clock, async () => {
     const presence = requireOwnWorktree(context, task);
-    const changes = planRefs(place.commonDir, task, { head, keep });
-    const outcome = await changeRefs(place, changes, `clean up task ${task.id}`);
-    if (outcome === 'moved')
-      throw new Error(`a ref of task ${task.id} was moved while it was being cleaned up`);
+    const plan = (): readonly RefChange[] => planRefs(place.commonDir, task, { head, keep });
+    await settleRefs(place, plan, `clean up task ${task.id}`);
     moveToTrash(context, task, { name, head, presence });
     await flushMoves(context, task, name);
     removeIfEmpty(dirname(dirs.registrationDir));

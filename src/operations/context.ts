@@ -3,12 +3,13 @@
 import { type Clock, waitUntil } from '../base/clock.ts';
 import { PhasrError } from '../base/errors.ts';
 import { identityKey, parseIdentityKey } from '../base/identity.ts';
+import { STARTER } from '../git/environment.ts';
 import type { GitPlace } from '../git/git.ts';
 import { type Repository, repositoryPlace } from '../git/repository.ts';
 import { cleanObjects, cleanRoom } from '../git/clean-room.ts';
 import { taskDirs, type TaskDirs } from '../git/task-dirs.ts';
 import type { Environment } from '../base/environment.ts';
-import { isAlive, ownIdentity } from '../process/table.ts';
+import { hasProcessWith, isAlive, ownIdentity } from '../process/table.ts';
 import { type RepositoryPaths, taskDirectory, type UserPaths } from '../store/paths.ts';
 import type { Places } from '../store/places.ts';
 import type { TaskStore } from '../store/task-store.ts';
@@ -105,10 +106,25 @@ export async function takeClaim(context: Context, key: string): Promise<(() => v
   const me = identityKey(await ownIdentity());
   const holder = context.store.findClaim(key);
   if (holder !== me) {
-    if (holder !== undefined && (await isHolderAlive(holder))) return undefined;
+    if (holder !== undefined) {
+      if (await isHolderAlive(holder)) return undefined;
+      await awaitOrphans(context, holder);
+    }
     if (!context.store.claim(key, { from: holder, to: me })) return undefined;
   }
   return () => context.store.release(key, me);
+}
+
+/** A git that moves a ref is done in milliseconds; one that checks out a large tree is not waited for to its end. */
+const ORPHAN_WAIT_MS = 5000;
+
+/** A killed process leaves the git that it has started at work; what that does must not come after a look at what has been done. */
+async function awaitOrphans({ clock }: Context, holder: string): Promise<void> {
+  const pid = parseIdentityKey(holder)?.pid;
+  if (pid === undefined) return;
+  const isOver = async (): Promise<true | undefined> =>
+    (await hasProcessWith(`${STARTER}=${pid}`)) ? undefined : true;
+  await waitUntil(clock, isOver, { everyMs: 10, limitMs: ORPHAN_WAIT_MS });
 }
 
 /** A supervisor that has recorded a run's end lets go of its task within moments; nobody who comes then is to be sent away. */

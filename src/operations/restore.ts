@@ -12,7 +12,7 @@ import { checkOutBase, readWorktreeIdentity } from '../git/clean-room.ts';
 import { findStat } from '../git/files.ts';
 import { flushDisks } from '../git/flush.ts';
 import { copyIndex } from '../git/index-file.ts';
-import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
+import { settleRefs, readRefAsText, type RefChange } from '../git/refs.ts';
 import { readSnapshot, type Snapshot } from '../git/state-tree.ts';
 import { gitFileText, readRepositoryFacts, writeTaskDirs } from '../git/task-dirs.ts';
 import { unpackSnapshot } from '../git/unpack-snapshot.ts';
@@ -230,7 +230,7 @@ async function makeAnew(context: Context, task: Task, snapshot: Snapshot | null)
 async function setRefs(context: Context, task: Task, snapshot: Snapshot | null): Promise<void> {
   const place = userRepository(context);
   const read = (name: string): Oid | null => readRefAsText(place.commonDir, name) ?? null;
-  await withMutex(context.paths.mutex, context.clock, async () => {
+  const plan = (): readonly RefChange[] => {
     const wanted: RefChange[] = [
       { name: branchRef(task.branch), expected: null, to: headOf(task) },
       { name: baseRef(task.id), expected: null, to: keeperOf(task) },
@@ -242,8 +242,9 @@ async function setRefs(context: Context, task: Task, snapshot: Snapshot | null):
     const changes = wanted.filter(({ name, to }) => read(name) !== to);
     const trash = read(trashRef(task.id));
     if (trash !== null) changes.push({ name: trashRef(task.id), expected: trash, to: null });
-    if (changes.length === 0) return;
-    if ((await changeRefs(place, changes, `restore task ${task.id}`)) === 'moved')
-      throw new Error(`a ref of task ${task.id} was moved while it was being restored`);
-  });
+    return changes;
+  };
+  await withMutex(context.paths.mutex, context.clock, () =>
+    settleRefs(place, plan, `restore task ${task.id}`),
+  );
 }

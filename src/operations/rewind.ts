@@ -1,6 +1,7 @@
 /** Puts a task's worktree back to one of its snapshots. What it is now is kept in a snapshot first. */
 
 import { join } from 'node:path';
+import { PhasrError } from '../base/errors.ts';
 import { branchRef } from '../base/oid.ts';
 import { isAncestor, readTree } from '../git/commit.ts';
 import { flushDisks } from '../git/flush.ts';
@@ -106,5 +107,9 @@ async function moveBranch(context: Context, task: Task, to: TaskSnapshot): Promi
   const from = task.phase.kind === 'rewinding' ? findSnapshot(task, task.phase.from) : undefined;
   const isHeld = now === null || (from !== undefined && (await isAncestor(place, now, from.commit)));
   if (!isHeld) return;
-  await changeRefs(place, [{ name: branch, expected: now, to: to.head }], `rewind task ${task.id}`);
+  const change = { name: branch, expected: now, to: to.head };
+  if ((await changeRefs(place, [change], `rewind task ${task.id}`)) === 'changed') return;
+  throw new PhasrError('busy', `${task.branch} was moved by somebody else in this moment`, {
+    hint: 'The next command goes on with it: phasr list',
+  });
 }

@@ -2,9 +2,9 @@
 
 import { join } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
-import { branchRef, type Oid } from '../base/oid.ts';
+import { branchRef, type Oid, type RefName } from '../base/oid.ts';
 import { findWorktree } from '../git/clean-room.ts';
-import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
+import { settleRefs, readRefAsText, type RefChange } from '../git/refs.ts';
 import { takeSnapshot } from '../git/snapshot.ts';
 import { findRefusal, type Refusal } from '../task/decide.ts';
 import type { TaskSnapshot } from '../task/event.ts';
@@ -55,13 +55,15 @@ export async function snapshotTask(
     const snapshot: TaskSnapshot = { number, reason, ...taken.snapshot, head };
     const dropped = chooseDropped([...(task.snapshots ?? [])], context.clock.nowMs());
     const name = snapshotRef(task.id, number);
-    // A snapshot whose record was lost to a kill is overwritten: nobody has ever heard of it.
-    const left = readRefAsText(place.commonDir, name) ?? null;
-    const changes: RefChange[] = [{ name, expected: left, to: snapshot.commit }];
-    for (const { number: old, commit } of dropped)
-      changes.push({ name: snapshotRef(task.id, old), expected: commit, to: null });
-    if ((await changeRefs(place, changes, `snapshot ${number} of task ${task.id}`)) === 'moved')
-      throw new Error(`a snapshot ref of task ${task.id} was moved by somebody else`);
+    const read = (ref: RefName): Oid | null => readRefAsText(place.commonDir, ref) ?? null;
+    const plan = (): readonly RefChange[] => [
+      // A snapshot whose record was lost to a kill is overwritten: nobody has ever heard of it.
+      { name, expected: read(name), to: snapshot.commit },
+      ...dropped
+        .map(({ number: old, commit }) => ({ name: snapshotRef(task.id, old), expected: commit, to: null }))
+        .filter((change) => read(change.name) === change.expected),
+    ];
+    await settleRefs(place, plan, `snapshot ${number} of task ${task.id}`);
     const numbers = dropped.map((one) => one.number);
     recordFacts(context, task.id, () => [
       { type: 'snapshot.taken', ...snapshot },

@@ -6,7 +6,7 @@
 import { constants, setPriority } from 'node:os';
 import { join } from 'node:path';
 import type { Oid } from '../base/oid.ts';
-import { changeRefs, readRefAsText, type RefChange } from '../git/refs.ts';
+import { settleRefs, readRefAsText, type RefChange } from '../git/refs.ts';
 import { takeSnapshot } from '../git/snapshot.ts';
 import { type TaskDirs, worktreeName } from '../git/task-dirs.ts';
 import {
@@ -115,11 +115,15 @@ async function keepInRef(context: Context, { id, entry, directory }: Removed): P
     const isNeeded = taken.hasMore || (!entry.merged && entry.head !== entry.base);
     if (!isNeeded) return { snapshot: null, held };
     const { commit } = taken.snapshot;
-    const before = readRefAsText(place.commonDir, trashRef(id)) ?? null;
-    const changes: RefChange[] = [{ name: trashRef(id), expected: before, to: commit }];
-    if (rewritten !== undefined) changes.push({ name: rewrittenRef(id), expected: rewritten, to: null });
-    if ((await changeRefs(place, changes, `keep task ${id}`)) === 'moved')
-      throw new Error(`${trashRef(id)} was moved by somebody else`);
+    const plan = (): readonly RefChange[] => {
+      const before = readRefAsText(place.commonDir, trashRef(id)) ?? null;
+      const left = readRefAsText(place.commonDir, rewrittenRef(id));
+      const changes: RefChange[] = [{ name: trashRef(id), expected: before, to: commit }];
+      if (left !== undefined && left === rewritten)
+        changes.push({ name: rewrittenRef(id), expected: left, to: null });
+      return changes;
+    };
+    await settleRefs(place, plan, `keep task ${id}`);
     return { snapshot: commit, held };
   } finally {
     taken.release();

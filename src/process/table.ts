@@ -49,13 +49,21 @@ export async function listProcesses(): Promise<readonly ProcessRow[]> {
 
 /** True when the process was started with `name=value` in its environment (children inherit it). */
 export async function carriesVariable(row: ProcessRow, variable: string): Promise<boolean> {
-  if (!usesProc) return psEnvironmentHas(row.pid, variable);
+  if (!usesProc) return (await readPs([...PS_ENVIRONMENT, '-p', String(row.pid)])).includes(` ${variable}`);
   try {
     return `\0${readFileSync(`/proc/${row.pid}/environ`, 'latin1')}`.includes(`\0${variable}\0`);
   } catch {
     // Safe to ignore: it has just ended, or it belongs to another user and so is not ours.
     return false;
   }
+}
+
+/** Whether any living process but this one was started with `name=value` in its environment. */
+export async function hasProcessWith(variable: string): Promise<boolean> {
+  if (!usesProc) return (await readPs(['-ax', ...PS_ENVIRONMENT])).includes(` ${variable} `);
+  for (const row of await listProcesses())
+    if (row.pid !== process.pid && (await carriesVariable(row, variable))) return true;
+  return false;
 }
 
 let bootId: string | undefined;
@@ -86,37 +94,24 @@ function readProcRow(pid: number): ProcessRow | undefined {
 
 const PS_LIMITS = { timeoutMs: 10_000, stdoutBytesMax: 16 * 1024 * 1024 };
 
+/** Arguments and environment, in one line for each process. */
+const PS_ENVIRONMENT = ['-E', '-ww', '-o', 'command='];
+
+async function readPs(args: readonly string[]): Promise<string> {
+  const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' };
+  const { stdout } = await runToEnd({ file: 'ps', args, cwd: '/', env }, PS_LIMITS);
+  return stdout.toString('latin1');
+}
+
 async function listByPs(): Promise<readonly ProcessRow[]> {
-  const ps = {
-    file: 'ps',
-    args: ['-axo', 'pid=,ppid=,pgid=,state=,lstart='],
-    cwd: '/',
-    env: psEnvironment(),
-  };
-  const { stdout } = await runToEnd(ps, PS_LIMITS);
   const rows: ProcessRow[] = [];
-  for (const line of stdout.toString('latin1').split('\n')) {
+  for (const line of (await readPs(['-axo', 'pid=,ppid=,pgid=,state=,lstart='])).split('\n')) {
     const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line);
     if (match === null || match[4]?.startsWith('Z') === true) continue;
     const [pid, parentPid, groupId] = [Number(match[1]), Number(match[2]), Number(match[3])];
     rows.push({ pid, startedAt: match[5] ?? '', parentPid, groupId, sessionId: groupId });
   }
   return rows;
-}
-
-async function psEnvironmentHas(pid: number, variable: string): Promise<boolean> {
-  const ps = {
-    file: 'ps',
-    args: ['-E', '-ww', '-o', 'command=', '-p', String(pid)],
-    cwd: '/',
-    env: psEnvironment(),
-  };
-  const { stdout } = await runToEnd(ps, PS_LIMITS);
-  return stdout.toString('latin1').includes(` ${variable}`);
-}
-
-function psEnvironment(): Record<string, string> {
-  return { PATH: process.env['PATH'] ?? '/usr/bin:/bin', LC_ALL: 'C' };
 }
 
 /**

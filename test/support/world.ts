@@ -22,7 +22,8 @@ import { fileURLToPath } from 'node:url';
 import type { Answer, TaskJson } from './answer.ts';
 import { requireValid } from './schemas.ts';
 
-const CLI = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
+/** The built program. */
+export const CLI = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 
 export type Ran = {
   readonly code: number | null;
