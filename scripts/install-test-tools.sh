@@ -7,6 +7,7 @@ command -v script >/dev/null || missing="$missing bsdutils"
 command -v zsh >/dev/null || missing="$missing zsh"
 command -v fish >/dev/null || missing="$missing fish"
 command -v tmux >/dev/null || missing="$missing tmux"
+command -v bwrap >/dev/null || missing="$missing bubblewrap"
 command -v git >/dev/null || missing="$missing git"
 test -z "$missing" && exit 0
 apt-get update -qq

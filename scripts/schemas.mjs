@@ -52,6 +52,7 @@ const report = object({
   said: text,
 });
 const outcome = oneOf('done', 'failed', 'stopped', 'interrupted');
+const confinement = object({ level: oneOf('light', 'strict', 'off'), why: orNull(text) });
 const run = object({
   run: whole,
   prompt: text,
@@ -70,6 +71,7 @@ const run = object({
   evidence: orNull(text),
   leftBehind: orNull(count),
   report: orNull(report),
+  sandbox: orNull(confinement),
 });
 const changes = object({ files: count, insertions: count, deletions: count });
 const progress = object({
@@ -138,7 +140,11 @@ const SORTED = ['landed', 'landed by squash or rebase', 'empty'];
 const how = oneOf('contained', 'merge adds nothing', 'same patch', 'same patches', 'no changes');
 const cleanupTarget = orNull(object({ branch: text, oid }));
 /** Fields that records of before they were thought of do not have. @type {Record<string, Record<string, Schema>>} */
-const LATER_FACTS = { 'worktree.ready': { token: text }, 'trash.swept': { snapshot: orNull(oid) } };
+const LATER_FACTS = {
+  'worktree.ready': { token: text },
+  'run.started': { confinement },
+  'trash.swept': { snapshot: orNull(oid) },
+};
 /** The recorded facts of a task, by their type. */
 const FACTS = {
   'task.launched': {
@@ -403,6 +409,11 @@ const KINDS = {
       open: object({ editor: setting(orNull(list(text))) }),
       snapshotEveryMs: setting(count),
       trashDays: setting(count),
+      isolation: object({
+        sandbox: setting(oneOf('auto', 'off', 'strict')),
+        write: setting(list(text)),
+        network: setting(flag),
+      }),
       agents: list(anything),
       files: list(object({ origin, path: text, exists: flag })),
     },

@@ -531,7 +531,7 @@ test('doctor tries the sandbox and asks agents for their versions', async () => 
     'note: Codex is there, but does not say its version → codex --version',
   );
   expect(await found(world, 'sandbox', options)).toContain(
-    'note: bubblewrap 1.2.3 is there, but may not make namespaces → ',
+    'note: bubblewrap may not make namespaces here; agents are not confined → ',
   );
   fakeProgram(world, 'bwrap', 'test "$1" = --version && echo "bubblewrap 1.2.3" || exit 0');
   expect(await found(world, 'sandbox', options)).toBe('ok: bubblewrap 1.2.3 works');

@@ -59,6 +59,7 @@ export function runJson(run: Run): object {
     evidence: run.end?.evidence ?? null,
     leftBehind: run.end?.leftBehind ?? null,
     report: run.end?.report ?? null,
+    sandbox: run.confinement ?? null,
   };
 }
 

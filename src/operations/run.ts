@@ -1,6 +1,6 @@
 /** Starts an agent, follows it to its end, stops it; and finds it again when the process that started it has died. */
 
-import { mkdirSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MARKER_NAME, commandWithPrompt, taskVariables } from '../agent/command.ts';
 import { asStorageFailure, PhasrError } from '../base/errors.ts';
@@ -16,6 +16,7 @@ import { announceHole, emptyTranscript, isEmptied, planTrim } from '../store/tra
 import { judgeEnd } from '../task/outcome.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Attendance, attendTo, type StopWish } from './attend.ts';
+import { confine } from './sandbox.ts';
 import { keepWhileWorking } from './snapshot.ts';
 import { type Context, recordFacts, requireTask } from './context.ts';
 
@@ -41,8 +42,14 @@ export async function startRun(context: Context, task: Task): Promise<Following>
     OLDPWD: _oldPwd,
     ...userEnv
   } = agentGitEnvironment(context.env, dirname(task.worktreePath));
-  const agent = await startAgent({
+  // It must be there to be written from behind the walls.
+  closeSync(openSync(paths.signals, 'a', 0o600));
+  const { command, confinement } = await confine(context, task, {
     command: commandWithPrompt(run.command, run.prompt),
+    reports: [paths.signals],
+  });
+  const agent = await startAgent({
+    command,
     cwd: task.worktreePath,
     env: {
       ...userEnv,
@@ -65,7 +72,9 @@ export async function startRun(context: Context, task: Task): Promise<Following>
     errorPath: run.agent === null || run.agent.reads === 'text' ? null : paths.errors,
     exitPath: paths.exit,
   });
-  return { task: recordStart(context, task, agent.process), exit: agent.exit };
+  const { run: number } = run;
+  const started = { type: 'run.started', run: number, process: agent.process, confinement } as const;
+  return { task: recordFacts(context, task.id, () => [started]), exit: agent.exit };
 }
 
 function recordStart(context: Context, task: Task, process: ProcessIdentity): Task {

@@ -88,7 +88,8 @@ export async function stopBelonging(run: Belonging, limits: StopLimits): Promise
     if (elapsedMs > limits.graceMs + limits.killMs) break;
     const mustDie = elapsedMs >= limits.graceMs;
     for (const row of rows) {
-      if (!mustDie && terminated.has(identityKey(row))) continue;
+      // Walls fall at once when asked, and what is behind them with them: they stand until it has ended.
+      if (!mustDie && (terminated.has(identityKey(row)) || row.program === 'bwrap')) continue;
       terminated.add(identityKey(row));
       await signal(row, mustDie ? 'SIGKILL' : 'SIGTERM');
     }

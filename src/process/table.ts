@@ -14,6 +14,8 @@ export type ProcessRow = ProcessIdentity & {
   readonly parentPid: number;
   readonly groupId: number;
   readonly sessionId: number;
+  /** The name of its program, at most 15 bytes; empty where the system tells too little. */
+  readonly program: string;
 };
 
 const usesProc = process.platform === 'linux';
@@ -89,6 +91,7 @@ function readProcRow(pid: number): ProcessRow | undefined {
     parentPid: Number(parent),
     groupId: Number(group),
     sessionId: Number(session),
+    program: stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')')),
   };
 }
 
@@ -109,7 +112,7 @@ async function listByPs(): Promise<readonly ProcessRow[]> {
     const match = /^\s*(\d+)\s+(\d+)\s+(\d+)\s+(\S+)\s+(.+?)\s*$/.exec(line);
     if (match === null || match[4]?.startsWith('Z') === true) continue;
     const [pid, parentPid, groupId] = [Number(match[1]), Number(match[2]), Number(match[3])];
-    rows.push({ pid, startedAt: match[5] ?? '', parentPid, groupId, sessionId: groupId });
+    rows.push({ pid, startedAt: match[5] ?? '', parentPid, groupId, sessionId: groupId, program: '' });
   }
   return rows;
 }

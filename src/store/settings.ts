@@ -42,6 +42,14 @@ export type Settings = {
   readonly trashDays: Setting<number>;
   /** How often, at most, a working agent's worktree is kept in a snapshot. */
   readonly snapshotEveryMs: Setting<number>;
+  readonly isolation: {
+    /** `auto`: walls where the machine has them. */
+    readonly sandbox: Setting<'auto' | 'off' | 'strict'>;
+    /** What an agent in a strict sandbox may change besides its own. */
+    readonly write: Setting<readonly string[]>;
+    /** Whether an agent in a strict sandbox has a network. */
+    readonly network: Setting<boolean>;
+  };
   /** A declaration of the repository takes the place of the user's of the same name as a whole: the one's variables are not the other's. */
   readonly agents: readonly (CustomAgentDeclaration & { readonly origin: Origin })[];
   /** The files that were looked for; the later one has the last word. */
@@ -160,6 +168,11 @@ function resolveSettings(layers: readonly Layer[]): Settings {
     open: { editor: pick<readonly string[] | null>(({ editor }) => editor, null) },
     snapshotEveryMs: pick(({ snapshotEveryMs }) => snapshotEveryMs, MINUTE_MS),
     trashDays: pick(({ trashDays }) => trashDays, 30),
+    isolation: {
+      sandbox: pick<'auto' | 'off' | 'strict'>(({ sandbox }) => sandbox, 'auto'),
+      write: pick<readonly string[]>(({ sandboxWrite }) => sandboxWrite, []),
+      network: pick(({ sandboxNetwork }) => sandboxNetwork, false),
+    },
     agents: [...agents.values()],
     files: layers.map(({ file }) => file),
   };

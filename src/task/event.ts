@@ -117,6 +117,13 @@ export type CleanupProof = {
   readonly words: string;
 };
 
+/** What was put around a run's agent. */
+export type Confinement = {
+  readonly level: 'light' | 'strict' | 'off';
+  /** Why there is none, or what is left open; null when there is nothing to say. */
+  readonly why: string | null;
+};
+
 export type TaskEvent =
   | TaskLaunched
   | { readonly type: 'branch.created' }
@@ -151,6 +158,8 @@ export type TaskEvent =
       readonly type: 'run.started';
       readonly run: number;
       readonly process: ProcessIdentity;
+      /** Left away by versions that knew of none, and when a supervisor found the run that another one had started. */
+      readonly confinement?: Confinement;
     }
   /** The agent has named its session: what a next run goes on with, also when this one is killed. */
   | { readonly type: 'agent.session'; readonly run: number; readonly session: string }

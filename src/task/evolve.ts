@@ -68,9 +68,14 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
     case 'worktree.failed':
       return failedWorktree(task, event, atMs);
     case 'run.started':
-      return enter(changeRun(task, event.run, { startedAtMs: atMs, process: event.process }), {
-        kind: 'running',
-      });
+      return enter(
+        changeRun(task, event.run, {
+          startedAtMs: atMs,
+          process: event.process,
+          confinement: event.confinement ?? null,
+        }),
+        { kind: 'running' },
+      );
     case 'agent.session':
       return changeRun(task, event.run, { session: event.session });
     case 'run.attention': {

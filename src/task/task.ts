@@ -3,6 +3,7 @@
 import type { ProcessIdentity } from '../base/identity.ts';
 import type { Oid } from '../base/oid.ts';
 import type {
+  Confinement,
   Carried,
   Changes,
   MergeIntent,
@@ -19,6 +20,8 @@ export type Run = RunRequest & {
   readonly startedAtMs: number | null;
   readonly process: ProcessIdentity | null;
   readonly marker: string | null;
+  /** What was put around the agent; null before it has started, and when that is not known. */
+  readonly confinement?: Confinement | null;
   /** The agent's own session, once it has named it. */
   readonly session: string | null;
   /** What it waits for its person for, and since when; null while it works. */

@@ -24,6 +24,7 @@ type RunJson = {
   readonly evidence: string;
   readonly leftBehind: number;
   readonly session: string | null;
+  readonly sandbox: { readonly level: string; readonly why: string | null } | null;
   readonly report: ReportJson;
 };
 

@@ -74,6 +74,8 @@ export class World {
       LANG: 'C.UTF-8',
       GIT_CONFIG_NOSYSTEM: '1',
       PHASR_TEST_WORLD: this.root,
+      // Agents of most tests tell their pids, and reach into the repository as their person would. `PHASR_TEST_SANDBOX=auto` puts walls around them, too.
+      PHASR_SANDBOX: process.env['PHASR_TEST_SANDBOX'] ?? 'off',
     };
   }
 

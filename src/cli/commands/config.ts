@@ -30,7 +30,7 @@ export const config: Handler = async (invocation) => {
 };
 
 function settingRows(settings: Settings): readonly (readonly string[])[] {
-  const { disk, limits, notify, open } = settings;
+  const { disk, limits, notify, open, isolation } = settings;
   const row = <Value>(
     key: string,
     { value, origin }: Setting<Value>,
@@ -50,6 +50,9 @@ function settingRows(settings: Settings): readonly (readonly string[])[] {
     row('notify.command', notify.command, renderCommand),
     row('open.editor', open.editor, renderCommand),
     row('snapshots.every', settings.snapshotEveryMs, renderDuration),
+    row('isolation.sandbox', isolation.sandbox, String),
+    row('isolation.write', isolation.write, renderCommand),
+    row('isolation.network', isolation.network, String),
     row('trash.days', settings.trashDays, (days) => (days === 0 ? 'for ever' : String(days))),
     ...settings.agents.map(({ name, origin, command }) => [`agents.${name}`, origin, renderCommand(command)]),
   ];

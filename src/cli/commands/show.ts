@@ -3,7 +3,7 @@
 import { renderDuration, renderVisible, renderVisibleLines } from '../../base/text.ts';
 import { shortOid } from '../../base/oid.ts';
 import type { TaskDetails } from '../../operations/show.ts';
-import { agentName, type Run } from '../../task/task.ts';
+import { agentName, latestRun, type Run } from '../../task/task.ts';
 import { flag, type Handler, parseTask, withPhasr } from '../command.ts';
 import { runJson, taskJson } from '../json.ts';
 import type { Output } from '../output.ts';
@@ -49,6 +49,7 @@ function renderDetails(output: Output, details: TaskDetails): readonly string[] 
         ? 'nothing committed yet'
         : `${shortOid(task.head.oid)}  ${renderChanges(task.head.changes)}`,
     ],
+    ...sandboxRow(latestRun(task)),
     ...(task.kept === null ? [] : [['kept', task.kept] as const]),
     ...(task.held === null ? [] : [['on disk', renderVisible(task.held)] as const]),
     ...[...task.warnings, ...(task.head?.notes ?? [])].map((note) => ['note', renderVisible(note)] as const),
@@ -60,6 +61,14 @@ function renderDetails(output: Output, details: TaskDetails): readonly string[] 
     ...task.runs.flatMap((run) => renderRun(run)),
     ...(next.length === 0 ? [] : ['', `  ${next.join('   ')}`]),
   ];
+}
+
+/** What its latest run is, or was, kept from. */
+function sandboxRow({ confinement }: Run): readonly (readonly [string, string])[] {
+  if (confinement === undefined || confinement === null) return [];
+  const { level, why } = confinement;
+  const words = level === 'off' ? 'none: only its worktree and git dir are its own' : level;
+  return [['sandbox', why === null ? words : `${words} (${renderVisible(why)})`]];
 }
 
 function worktreeLine({ task, worktreeExists }: TaskDetails): string {

@@ -1,6 +1,6 @@
 /** Checks of the machine: programs, Node, disks, what is there to confine agents with. */
 
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute } from 'node:path';
 import type { Agent } from '../../agent/agent.ts';
@@ -9,6 +9,7 @@ import type { Environment } from '../../base/environment.ts';
 import { quoteWord } from '../../base/words.ts';
 import { requireGitVersion } from '../../git/repository.ts';
 import { findProgram } from '../../process/find.ts';
+import { findMason } from '../../process/sandbox.ts';
 import { runToEnd } from '../../process/spawn.ts';
 import { describeSqlite } from '../../store/database.ts';
 import { type Disk, inspectDisk } from '../../store/disk.ts';
@@ -104,55 +105,15 @@ async function checkAgents(machine: Machine): Promise<readonly Finding[]> {
   ];
 }
 
-/** A namespace of its own for everything, the whole disk read-only: what a sandbox for agents needs at least. */
-const BUBBLEWRAP_PROBE = [
-  '--unshare-all',
-  '--die-with-parent',
-  '--ro-bind',
-  '/',
-  '/',
-  '--dev',
-  '/dev',
-  '--proc',
-  '/proc',
-  '--',
-  'true',
-];
-
 async function checkSandbox(machine: Machine): Promise<readonly Finding[]> {
-  if (process.platform === 'darwin') {
-    const isThere = existsSync('/usr/bin/sandbox-exec');
-    return [
-      isThere
-        ? ok('sandbox', 'sandbox-exec is there (not verified)')
-        : note('sandbox', 'sandbox-exec is missing'),
-    ];
-  }
-  if (process.platform !== 'linux') return [note('sandbox', `none is known for ${process.platform}`)];
-  const version = await ask(machine, 'bwrap', ['--version']);
-  if (version === undefined) {
-    return [
-      note(
-        'sandbox',
-        'bubblewrap is not installed; agents cannot be confined',
-        "sudo apt-get install bubblewrap   (or your system's own way)",
-      ),
-    ];
-  }
-  if ((await ask(machine, 'bwrap', BUBBLEWRAP_PROBE)) !== undefined)
-    return [ok('sandbox', `${version} works`)];
-  return [note('sandbox', `${version} is there, but may not make namespaces`, whatForbidsNamespaces())];
-}
-
-function whatForbidsNamespaces(): string {
-  const value = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8').trim() : '');
-  if (value('/proc/sys/kernel/apparmor_restrict_unprivileged_userns') === '1')
-    return 'sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0   (or an AppArmor profile for bwrap)';
-  if (value('/proc/sys/kernel/unprivileged_userns_clone') === '0')
-    return 'sudo sysctl kernel.unprivileged_userns_clone=1';
-  if (value('/proc/sys/user/max_user_namespaces') === '0')
-    return 'sudo sysctl user.max_user_namespaces=10000';
-  return `bwrap ${BUBBLEWRAP_PROBE.join(' ')}   (says why; inside a container its host forbids them)`;
+  const [light, strict] = [await findMason(machine.env, 'light'), await findMason(machine.env, 'strict')];
+  if (light.kind === 'none') return [note('sandbox', `${light.why}; agents are not confined`, light.hint)];
+  const version = (await ask(machine, light.program, ['--version'])) ?? 'bubblewrap';
+  return [
+    strict.kind === 'none'
+      ? note('sandbox', `${version} works; for isolation.sandbox = "strict" ${strict.why}`, strict.hint)
+      : ok('sandbox', `${version} works`),
+  ];
 }
 
 function checkHome({ env }: Machine): readonly Finding[] {

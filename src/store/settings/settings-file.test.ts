@@ -54,6 +54,11 @@ test('without files everything is the default', async () => {
     permission: { value: 'edit', origin: 'default' },
     snapshotEveryMs: { value: 60_000, origin: 'default' },
     trashDays: { value: 30, origin: 'default' },
+    isolation: {
+      sandbox: { value: 'auto', origin: 'default' },
+      write: { value: [], origin: 'default' },
+      network: { value: false, origin: 'default' },
+    },
     jobs: { value: null, origin: 'default' },
     timeoutMs: { value: null, origin: 'default' },
     disk: { floorBytes: { value: 500_000_000, origin: 'default' } },

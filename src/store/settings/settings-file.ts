@@ -12,13 +12,14 @@ import {
   duration,
   line,
   oneOf,
+  pathList,
   size,
   table,
   variables,
   wholeNumber,
 } from './shapes.ts';
 import { readToml } from './toml.ts';
-import { PERMISSIONS, PROMPT_WAYS, type SettingsFile, type SettingsValues } from './values.ts';
+import { PERMISSIONS, PROMPT_WAYS, SANDBOXES, type SettingsFile, type SettingsValues } from './values.ts';
 
 const JOBS_MAX = 1000;
 
@@ -52,6 +53,13 @@ const SETTINGS = table({
   ),
   open: z.optional(table({ editor: z.optional(command) })),
   snapshots: z.optional(table({ every: z.optional(duration) })),
+  isolation: z.optional(
+    table({
+      sandbox: z.optional(oneOf(SANDBOXES)),
+      write: z.optional(pathList),
+      network: z.optional(boolean),
+    }),
+  ),
   trash: z.optional(table({ days: z.optional(wholeNumber(0, TRASH_DAYS_MAX)) })),
   agents: z.optional(
     z.record(
@@ -73,6 +81,7 @@ const USER_ONLY: readonly Path[] = [
   ['open', 'editor'],
   ['trash', 'days'],
   ['snapshots', 'every'],
+  ['isolation'],
 ];
 
 export type SettingsFileSource = {
@@ -116,6 +125,9 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     editor: said.open?.editor,
     trashDays: said.trash?.days,
     snapshotEveryMs: said.snapshots?.every,
+    sandbox: said.isolation?.sandbox,
+    sandboxWrite: said.isolation?.write,
+    sandboxNetwork: said.isolation?.network,
     agents: Object.entries(said.agents ?? {}).map(([name, agent]) => ({
       name,
       command: agent.command,

@@ -55,6 +55,13 @@ const argument = z.string(takesArgument).check(z.regex(/^[^\u0000]*$/, takesArgu
 /** Arguments without a program. */
 export const argumentList = z.array(argument, 'takes a list of arguments, as in ["--model", "{model}"]');
 
+const takesPaths = 'takes a list of folders, absolute or in your home, as in ["~/.cache", "/opt/tool"]';
+/** Absolute, or below the home as `~/…`. */
+export const pathList = z.array(
+  z.string(takesPaths).check(z.regex(/^(?:\/|~\/)[^\u0000]*$/, takesPaths)),
+  takesPaths,
+);
+
 const takesCommand = 'takes a program and its arguments, as in ["my-agent", "--prompt", "{prompt}"]';
 /** A program and its arguments; no shell reads them. */
 export const command = z.array(argument, takesCommand).check(

@@ -5,6 +5,16 @@ import type { SettingsFile } from './values.ts';
 /** What a new file is made for. `agent` is the one to take when none is named; null when none was found. */
 export type TemplateRequest = { readonly origin: SettingsFile['origin']; readonly agent: string | null };
 
+const ISOLATION = [
+  '[isolation]',
+  '# Walls around agents: "auto" where the machine has them, "off", or "strict": everything read-only but its own worktree.',
+  '# sandbox = "auto"',
+  '# What an agent in a strict sandbox may change besides, and whether it has a network.',
+  '# write = ["~/.cache"]',
+  '# network = false',
+  '',
+];
+
 /** The text of a new settings file. It says the agent; everything else in it is a comment. */
 export function renderSettingsTemplate({ origin, agent }: TemplateRequest): string {
   const isUsers = origin === 'user';
@@ -63,6 +73,7 @@ export function renderSettingsTemplate({ origin, agent }: TemplateRequest): stri
           '',
         ]
       : []),
+    ...(isUsers ? ISOLATION : []),
     ...(isUsers ? ['[open]', '# What opens a worktree.', '# editor = ["code", "-n"]', ''] : []),
     '# An agent of your own, for: phasr run --agent mine "what to do"',
     '# [agents.mine]',

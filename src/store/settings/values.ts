@@ -1,6 +1,7 @@
 /** What settings are, as values. */
 
 export const PERMISSIONS = ['edit', 'ask', 'plan', 'yolo'] as const;
+export const SANDBOXES = ['auto', 'off', 'strict'] as const;
 export const PROMPT_WAYS = ['argument', 'stdin', 'file'] as const;
 
 /** What an agent may do without asking, as `--permission` takes it. */
@@ -40,6 +41,9 @@ export type SettingsValues = {
   readonly editor: readonly string[] | undefined;
   readonly trashDays: number | undefined;
   readonly snapshotEveryMs: number | undefined;
+  readonly sandbox: (typeof SANDBOXES)[number] | undefined;
+  readonly sandboxWrite: readonly string[] | undefined;
+  readonly sandboxNetwork: boolean | undefined;
   readonly agents: readonly CustomAgentDeclaration[];
 };
 

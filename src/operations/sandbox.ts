@@ -1,0 +1,111 @@
+/** What a task's agent may change, as walls: its own worktree and private git dir, and nothing of the repository, its person's worktrees and other tasks. */
+
+import { existsSync, realpathSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve, sep } from 'node:path';
+import { PhasrError } from '../base/errors.ts';
+import { listWorkplaces } from '../git/locks.ts';
+import { findMason, type Mason, type Walls, wallIn } from '../process/sandbox.ts';
+import type { Confinement } from '../task/event.ts';
+import type { Task } from '../task/task.ts';
+import { type Context, dirsOf, MAIN_WORKTREE_FACT } from './context.ts';
+import { type Settings, settingsHere } from './settings.ts';
+
+/** A command as it is to be started, and what was put around it. */
+export type Confined = { readonly command: readonly string[]; readonly confinement: Confinement };
+
+/** Goes before the settings, for one shell. */
+const VARIABLE = 'PHASR_SANDBOX';
+
+/**
+ * Puts a command of a task behind the walls that the settings ask for. `reports`: files outside that it may write all the same. Where there is no sandbox it stays as it
+ * is, which the confinement says; with `strict` that throws `refused`.
+ */
+export async function confine(
+  context: Context,
+  task: Task,
+  { command, reports }: { readonly command: readonly string[]; readonly reports: readonly string[] },
+): Promise<Confined> {
+  const { isolation } = await settingsHere(context);
+  const wanted = readLevel(context.env[VARIABLE] ?? '') ?? isolation.sandbox.value;
+  if (wanted === 'off') return { command, confinement: { level: 'off', why: 'switched off' } };
+  const level = wanted === 'strict' ? 'strict' : 'light';
+  const mason = await findMason(context.env, level);
+  if (mason.kind === 'none') return withoutWalls(wanted, command, mason);
+  const { walls, open } = planWalls(context, task, { level, isolation, reports });
+  return { command: wallIn(mason, walls, command), confinement: { level, why: open } };
+}
+
+function readLevel(word: string): Settings['isolation']['sandbox']['value'] | undefined {
+  if (word === '') return undefined;
+  if (word === 'auto' || word === 'off' || word === 'strict') return word;
+  throw new PhasrError('settings-invalid', `${VARIABLE} takes auto, off or strict, not "${word}"`, {
+    hint: `unset ${VARIABLE}`,
+  });
+}
+
+function withoutWalls(
+  wanted: 'auto' | 'strict',
+  command: readonly string[],
+  { why, hint }: Mason & { readonly kind: 'none' },
+): Confined {
+  if (wanted === 'strict') throw new PhasrError('refused', `there is no strict sandbox: ${why}`, { hint });
+  return { command, confinement: { level: 'off', why } };
+}
+
+type Plan = {
+  readonly level: Walls['level'];
+  readonly isolation: Settings['isolation'];
+  readonly reports: readonly string[];
+};
+
+function planWalls(
+  context: Context,
+  task: Task,
+  { level, isolation, reports }: Plan,
+): { readonly walls: Walls; readonly open: string | null } {
+  const { commonDir } = context.repository;
+  const { worktreePath, privateDir } = dirsOf(context, task);
+  const home = realPath(context.env['HOME'] ?? homedir());
+  const seen = context.store.readFact(MAIN_WORKTREE_FACT);
+  const workplaces = [...listWorkplaces(commonDir), ...(seen === undefined ? [] : [seen])]
+    .map(realPath)
+    .filter((path) => path !== realPath(worktreePath) && path !== sep);
+  // A home in there must stay usable; the git dir is named for itself.
+  const open = level === 'strict' ? [] : workplaces.filter((path) => isInside(home, path));
+  const closed = workplaces.filter((path) => !open.includes(path));
+  const own = isolation.write.value.map((path) => realPath(resolve(home, path.replace(/^~(?=\/|$)/, home))));
+  const isStrict = level === 'strict';
+  return {
+    walls: {
+      level,
+      hasNetwork: !isStrict || isolation.network.value,
+      // Shorter ones first: what is below another one is put up after it.
+      readOnly: [
+        ...(isStrict ? [home] : []),
+        ...closed,
+        realPath(commonDir),
+        realPath(context.user.root),
+      ].sort((one, other) => one.length - other.length),
+      writable: [
+        ...(isStrict ? own : []),
+        worktreePath,
+        privateDir,
+        // git-lfs keeps what it makes in the person's own store.
+        join(commonDir, 'lfs'),
+        ...reports,
+      ],
+      fixed: [join(worktreePath, '.git')],
+    },
+    open: open.length === 0 ? null : `your home lies in ${open.join(', ')}, which is not protected`,
+  };
+}
+
+/** A link leads to what is protected, so that is what is named; what is not there is left as it is. */
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
+}
+
+function isInside(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder + sep);
+}

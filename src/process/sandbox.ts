@@ -1,0 +1,115 @@
+/**
+ * Walls around a program (ADR 0018): the kernel refuses what it must not write, hides all other processes from it, and ends whatever it leaves running.
+ * Put up by bubblewrap, where that works. What is behind which wall is the caller's business.
+ */
+
+import { existsSync, readFileSync } from 'node:fs';
+import type { Environment } from '../base/environment.ts';
+import { PhasrError } from '../base/errors.ts';
+import { findProgram } from './find.ts';
+import { runToEnd } from './spawn.ts';
+
+/** Paths are absolute and free of links. Later lists go before earlier ones, below the same folder. */
+export type Walls = {
+  /** `light`: all else is as it is. `strict`: all else is read-only, `/tmp` is empty and the walls' own. */
+  readonly level: 'light' | 'strict';
+  readonly hasNetwork: boolean;
+  /** Not changed, with all that is below; what is not there is left out. */
+  readonly readOnly: readonly string[];
+  /** Changed all the same. What is not there is left out. */
+  readonly writable: readonly string[];
+  /** Not changed even so: single files. */
+  readonly fixed: readonly string[];
+};
+
+/** What puts walls up here: a program; or why nothing does, and what a person can do about it. */
+export type Mason =
+  | { readonly kind: 'bubblewrap'; readonly program: string }
+  | { readonly kind: 'none'; readonly why: string; readonly hint: string };
+
+/** capabilities(7): with any of these root undoes a mount, or reaches past it. */
+const CAPABILITIES_DROPPED = [
+  'CAP_SYS_ADMIN',
+  'CAP_SYS_PTRACE',
+  'CAP_SYS_MODULE',
+  'CAP_SYS_RAWIO',
+  'CAP_SYS_BOOT',
+  'CAP_MKNOD',
+  'CAP_DAC_READ_SEARCH',
+];
+
+/** The program and arguments that run a command behind walls, in the working directory of whoever starts it. */
+export function wallIn(
+  { program }: Mason & { readonly kind: 'bubblewrap' },
+  walls: Walls,
+  command: readonly string[],
+): readonly string[] {
+  return [program, ...renderWalls(walls), '--', ...command];
+}
+
+function renderWalls({ level, hasNetwork, readOnly, writable, fixed }: Walls): readonly string[] {
+  const isRoot = process.getuid?.() === 0;
+  return [
+    ...(level === 'strict'
+      ? ['--ro-bind', '/', '/', '--dev', '/dev', '--tmpfs', '/tmp', '--unshare-ipc']
+      : ['--dev-bind', '/', '/']),
+    '--proc',
+    '/proc',
+    '--unshare-pid',
+    '--die-with-parent',
+    ...(hasNetwork ? [] : ['--unshare-net']),
+    ...(isRoot ? CAPABILITIES_DROPPED.flatMap((name) => ['--cap-drop', name]) : []),
+    ...readOnly.flatMap((path) => ['--ro-bind-try', path, path]),
+    ...writable.flatMap((path) => ['--bind-try', path, path]),
+    ...fixed.flatMap((path) => ['--ro-bind-try', path, path]),
+  ];
+}
+
+const PROBE_LIMITS = { timeoutMs: 10_000, stdoutBytesMax: 64 * 1024 };
+
+/** Tries walls of a level. Starts one program; on anything but Linux none. */
+export async function findMason(env: Environment, level: Walls['level']): Promise<Mason> {
+  if (process.platform !== 'linux') {
+    const hint = 'Agents there are kept apart by their worktrees and private git dirs.';
+    return { kind: 'none', why: `no sandbox is known for ${process.platform}`, hint };
+  }
+  const program = findProgram('bwrap', env, '/');
+  if (program === undefined) {
+    const hint = "sudo apt-get install bubblewrap   (or your system's own way)";
+    return { kind: 'none', why: 'bubblewrap is not installed', hint };
+  }
+  const walls = { level, hasNetwork: level === 'light', readOnly: ['/usr'], writable: [], fixed: [] };
+  const [, ...args] = wallIn({ kind: 'bubblewrap', program }, walls, ['true']);
+  try {
+    const { exitCode } = await runToEnd({ file: program, args, cwd: '/', env }, PROBE_LIMITS);
+    if (exitCode === 0) return { kind: 'bubblewrap', program };
+  } catch (error) {
+    if (!(error instanceof PhasrError)) throw error;
+  }
+  return { kind: 'none', ...whatForbids([program, ...args]) };
+}
+
+/** Kernel settings that close user namespaces, and how they are opened. */
+const FORBIDDING = [
+  [
+    '/proc/sys/kernel/apparmor_restrict_unprivileged_userns',
+    '1',
+    'sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0   (or an AppArmor profile for bwrap)',
+  ],
+  ['/proc/sys/kernel/unprivileged_userns_clone', '0', 'sudo sysctl kernel.unprivileged_userns_clone=1'],
+  ['/proc/sys/user/max_user_namespaces', '0', 'sudo sysctl user.max_user_namespaces=10000'],
+] as const;
+
+function whatForbids(probe: readonly string[]): { readonly why: string; readonly hint: string } {
+  const found = FORBIDDING.find(
+    ([path, value]) => existsSync(path) && readFileSync(path, 'utf8').trim() === value,
+  );
+  if (found !== undefined) {
+    const setting = found[0].slice('/proc/sys/'.length).replaceAll('/', '.');
+    return { why: `bubblewrap may not make namespaces (${setting} is ${found[1]})`, hint: found[2] };
+  }
+  return {
+    why: 'bubblewrap may not make namespaces here',
+    hint: `${probe.join(' ')}   (says why; inside a container its host forbids them)`,
+  };
+}
