@@ -1,6 +1,6 @@
 /** The sandbox: an agent reaches nothing of the repository and of other tasks, and hardly notices (user pains P7, P12, P17). */
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -273,6 +273,53 @@ test('without bubblewrap a run goes on without walls and says so; strict does no
     'could not be started: there is no strict sandbox: bubblewrap is not installed',
   ]);
 });
+
+walled(
+  'the walls stand where the repository is bare, has an odd name, or holds the home; its neighbours are not behind them',
+  async () => {
+    await using world = makeWorld('walls-odd');
+    world.repo = join(world.root, 'odd name: ü "quoted"');
+    world.init();
+    const neighbour = join(world.root, 'neighbour');
+    const bare = join(world.root, 'bare.git');
+    world.git(['clone', '-q', '--bare', world.repo, bare]);
+    mkdirSync(neighbour);
+    const linked = join(world.root, 'linked');
+    world.git(['worktree', 'add', '-q', linked], bare);
+    // Into the repository that it is launched from, and beside it.
+    const script = (evil: string): string =>
+      `echo evil > "${evil}"; echo ok > "${neighbour}/ok"; echo ok > ok; exit 0`;
+    for (const [cwd, evil] of [
+      [world.repo, join(world.repo, 'evil')],
+      [bare, join(bare, 'evil')],
+      [linked, join(linked, 'evil')],
+      [linked, join(bare, 'refs/heads/evil')],
+    ] as const) {
+      const task = await world.task(script(evil), { cwd, ...AUTO });
+      expect([task.state, task.run.sandbox, existsSync(evil)]).toEqual([
+        'done',
+        { level: 'light', why: null },
+        false,
+      ]);
+      expect(existsSync(join(neighbour, 'ok'))).toBe(true);
+      rmSync(join(neighbour, 'ok'));
+    }
+
+    world.git(['init', '-q'], world.home);
+    world.git(['commit', '-q', '--allow-empty', '-m', 'dotfiles'], world.home);
+    const [evil, login] = [join(world.home, '.git/evil'), join(world.home, '.login')];
+    const task = await world.task(`echo evil > "${evil}"; echo ok > "${login}"`, {
+      cwd: world.home,
+      ...AUTO,
+    });
+    const why = `your home lies in ${world.home}, which is not protected`;
+    expect([task.run.sandbox, existsSync(evil), existsSync(login)]).toEqual([
+      { level: 'light', why },
+      false,
+      true,
+    ]);
+  },
+);
 
 test.skipIf(probe.status !== 0 || !canBecomeNobody())(
   'the walls stand for an ordinary user as well, who may make no namespaces but his own',

@@ -1,6 +1,6 @@
 /** The worktrees of the user's repository: who has what checked out. */
 
-import { existsSync, realpathSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asOid, type Oid } from '../base/oid.ts';
 import { findStat, readPathFile } from './files.ts';
@@ -51,6 +51,18 @@ export function findMainWorktree(
     known.seen,
   ];
   return candidates.find((path) => path !== undefined && isSamePath(findGitDir(path), commonDir));
+}
+
+/** The worktrees of the user's repository as files say, without asking git: the main one where it is known, and the registered ones, Phasr's own included. */
+export function listWorktreePaths(commonDir: string, seen: string | undefined): readonly string[] {
+  const main = findMainWorktree(commonDir, { coreWorktree: undefined, seen });
+  const folder = join(commonDir, 'worktrees');
+  const names = findStat(folder)?.isDirectory() === true ? readdirSync(folder) : [];
+  const linked = names.flatMap((name) => {
+    const dotGit = readPathFile(join(folder, name, 'gitdir'));
+    return dotGit === undefined ? [] : [dirname(resolve(join(folder, name), dotGit))];
+  });
+  return main === undefined ? linked : [main, ...linked];
 }
 
 function isSamePath(path: string | undefined, other: string): boolean {

@@ -4,7 +4,7 @@ import { existsSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
-import { listWorkplaces } from '../git/locks.ts';
+import { listWorktreePaths } from '../git/worktree.ts';
 import { findMason, type Mason, type Walls, wallIn } from '../process/sandbox.ts';
 import type { Confinement } from '../task/event.ts';
 import type { Task } from '../task/task.ts';
@@ -68,12 +68,12 @@ function planWalls(
   const { worktreePath, privateDir } = dirsOf(context, task);
   const home = realPath(context.env['HOME'] ?? homedir());
   const seen = context.store.readFact(MAIN_WORKTREE_FACT);
-  const workplaces = [...listWorkplaces(commonDir), ...(seen === undefined ? [] : [seen])]
+  const worktrees = listWorktreePaths(commonDir, seen)
     .map(realPath)
-    .filter((path) => path !== realPath(worktreePath) && path !== sep);
+    .filter((path) => path !== realPath(worktreePath));
   // A home in there must stay usable; the git dir is named for itself.
-  const open = level === 'strict' ? [] : workplaces.filter((path) => isInside(home, path));
-  const closed = workplaces.filter((path) => !open.includes(path));
+  const open = level === 'strict' ? [] : worktrees.filter((path) => isInside(home, path));
+  const closed = worktrees.filter((path) => !open.includes(path));
   const own = isolation.write.value.map((path) => realPath(resolve(home, path.replace(/^~(?=\/|$)/, home))));
   const isStrict = level === 'strict';
   return {
