@@ -72,6 +72,8 @@ export type Phasr = {
   /** As {@link Phasr.logs}, as what the agent's stream says. */
   readonly logEntries: (id: TaskId, request: LogRequest) => AsyncGenerator<LogEntry>;
   readonly lastOutput: (task: Task) => string;
+  /** Why tasks run without the sandbox that they were to have; null when they have it, and when this was said before. */
+  readonly tellMissingSandbox: (ids: readonly TaskId[]) => Promise<string | null>;
   readonly wait: (ids: readonly TaskId[], options: WaitOptions) => Promise<WaitOutcome>;
   readonly stop: (id: TaskId) => Promise<StopOutcome>;
   readonly resume: (id: TaskId, request: ResumeRequest) => Promise<ResumeOutcome>;
@@ -242,6 +244,8 @@ function verbsOf(context: Context, close: () => void): Phasr {
       yield* readLogEntries(context, id, request);
     },
     lastOutput: (task) => readLastOutput(context, task),
+    tellMissingSandbox: async (ids) =>
+      (await import('./operations/sandbox.ts')).tellMissingSandbox(context, ids),
     wait: async (ids, options) => (await import('./operations/wait.ts')).waitForTasks(context, ids, options),
     stop: async (id) => (await import('./operations/stop.ts')).stopTask(context, id),
     resume: async (id, request) => (await import('./operations/resume.ts')).resumeTask(context, id, request),

@@ -259,6 +259,11 @@ test('without bubblewrap a run goes on without walls and says so; strict does no
     symlinkSync(found.startsWith('/') ? found : `/bin/${name}`, join(bin, name));
   }
   const poor = { PATH: bin };
+  const said = 'agents run without a sandbox here: bubblewrap is not installed';
+  for (const isSaid of [true, false]) {
+    const printed = await world.ok(['run', 'x', '--', 'true'], { env: { ...poor, PHASR_SANDBOX: 'auto' } });
+    expect(printed.includes(said)).toBe(isSaid);
+  }
   const task = await world.task('echo 1 > one', { env: { ...poor, PHASR_SANDBOX: 'auto' } });
   expect([task.state, task.run.sandbox]).toEqual([
     'done',

@@ -7,7 +7,8 @@ import { PhasrError } from '../base/errors.ts';
 import { listWorktreePaths } from '../git/worktree.ts';
 import { findMason, type Mason, type Walls, wallIn } from '../process/sandbox.ts';
 import type { Confinement } from '../task/event.ts';
-import type { Task } from '../task/task.ts';
+import type { TaskId } from '../task/names.ts';
+import { latestRun, type Task } from '../task/task.ts';
 import { type Context, dirsOf, MAIN_WORKTREE_FACT } from './context.ts';
 import { type Settings, settingsHere } from './settings.ts';
 
@@ -28,12 +29,28 @@ export async function confine(
 ): Promise<Confined> {
   const { isolation } = await settingsHere(context);
   const wanted = readLevel(context.env[VARIABLE] ?? '') ?? isolation.sandbox.value;
-  if (wanted === 'off') return { command, confinement: { level: 'off', why: 'switched off' } };
+  if (wanted === 'off') return { command, confinement: { level: 'off', why: null } };
   const level = wanted === 'strict' ? 'strict' : 'light';
   const mason = await findMason(context.env, level);
   if (mason.kind === 'none') return withoutWalls(wanted, command, mason);
   const { walls, open } = planWalls(context, task, { level, isolation, reports });
   return { command: wallIn(mason, walls, command), confinement: { level, why: open } };
+}
+
+/** By which reason the person was told that there is no sandbox. */
+const TOLD_FACT = 'told of no sandbox';
+
+/** Why the latest runs of some tasks have no sandbox although they were to have one. Null when they have, and when the person was told before: he is told once. */
+export function tellMissingSandbox({ store }: Context, ids: readonly TaskId[]): string | null {
+  for (const id of ids) {
+    const task = store.find(id);
+    const confinement = task === undefined ? undefined : latestRun(task).confinement;
+    if (confinement?.level !== 'off' || confinement.why === null) continue;
+    if (store.readFact(TOLD_FACT) === confinement.why) return null;
+    store.writeFact(TOLD_FACT, confinement.why);
+    return confinement.why;
+  }
+  return null;
 }
 
 function readLevel(word: string): Settings['isolation']['sandbox']['value'] | undefined {

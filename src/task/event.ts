@@ -120,7 +120,7 @@ export type CleanupProof = {
 /** What was put around a run's agent. */
 export type Confinement = {
   readonly level: 'light' | 'strict' | 'off';
-  /** Why there is none, or what is left open; null when there is nothing to say. */
+  /** What is left open; of `off` why there is none, null when the person has switched it off. */
   readonly why: string | null;
 };
 

@@ -1,6 +1,6 @@
 /** `phasr run`: launches tasks and watches them. */
 
-import { renderCount } from '../../base/text.ts';
+import { renderCount, renderVisible } from '../../base/text.ts';
 import type { Launched } from '../../operations/launch.ts';
 import { findTerminal, type Phasr } from '../../phasr.ts';
 import { flag, type Handler, type Invocation, wholeNumber, withPhasr } from '../command.ts';
@@ -32,11 +32,14 @@ export const run: Handler = async (invocation) => {
         `at most ${request.jobs} run at once from now on, in all your terminals (change it with --jobs)`,
       );
     if (flag(options, 'detach')) return printDetached(invocation, launched);
-    return watchTasks(
-      invocation,
-      phasr,
-      launched.tasks.map((task) => task.id),
-    );
+    const ids = launched.tasks.map((task) => task.id);
+    const exitCode = await watchTasks(invocation, phasr, ids);
+    const missing = await phasr.tellMissingSandbox(ids);
+    if (missing !== null) {
+      output.line(`agents run without a sandbox here: ${renderVisible(missing)}`);
+      output.line('  phasr doctor   (says what to do; this is said once)');
+    }
+    return exitCode;
   });
 };
 

@@ -67,7 +67,8 @@ function renderDetails(output: Output, details: TaskDetails): readonly string[] 
 function sandboxRow({ confinement }: Run): readonly (readonly [string, string])[] {
   if (confinement === undefined || confinement === null) return [];
   const { level, why } = confinement;
-  const words = level === 'off' ? 'none: only its worktree and git dir are its own' : level;
+  const words =
+    level !== 'off' ? level : why === null ? 'off' : 'none: only its worktree and git dir are its own';
   return [['sandbox', why === null ? words : `${words} (${renderVisible(why)})`]];
 }
 
