@@ -52,6 +52,7 @@ const report = object({
   said: text,
 });
 const outcome = oneOf('done', 'failed', 'stopped', 'interrupted');
+const made = object({ refs: list(object({ name: text, oid })), stashes: count, settings: list(text) });
 const confinement = object({ level: oneOf('light', 'strict', 'off'), why: orNull(text) });
 const run = object({
   run: whole,
@@ -192,6 +193,7 @@ const FACTS = {
   },
   'head.recorded': { head: oid, tree: oid, changes, committedLeftovers: flag, notes: list(text) },
   'commit.failed': { message: text },
+  'refs.taken': { refs: list(object({ name: text, before: orNull(oid), after: orNull(oid) })) },
   'merge.started': intent,
   'merge.refused': { reason: text },
   'merge.completed': { commit: oid, target: text, containsHead: flag },
@@ -301,7 +303,7 @@ const operation = object({
   // A repair has a name: r1, r2, …
   id: { anyOf: [whole, text] },
   task: orNull(whole),
-  kind: oneOf('merge', 'unmerge', 'discard', 'cleanup', 'restore', 'rewind', 'empty', 'repair'),
+  kind: oneOf('sync', 'merge', 'unmerge', 'discard', 'cleanup', 'restore', 'rewind', 'empty', 'repair'),
   at: time,
   refs: list(object({ name: text, before: orNull(oid), after: orNull(oid) })),
   rewind: orNull(object({ to: whole, from: whole })),
@@ -320,6 +322,15 @@ const KINDS = {
       tasks: list(task),
     },
   },
+  sync: {
+    about: 'phasr sync',
+    fields: {
+      task,
+      taken: list(object({ name: text, before: orNull(oid), after: orNull(oid) })),
+      refreshed: orNull(object({ changed: count, kept: list(text) })),
+      made,
+    },
+  },
   list: { about: 'phasr list', fields: { tasks: list(task) } },
   task: { about: 'phasr resume, phasr send', fields: TASK },
   show: {
@@ -328,6 +339,7 @@ const KINDS = {
       ...TASK,
       runs: list(run),
       worktreeExists: flag,
+      made,
       transcriptPath: text,
       transcriptBytes: count,
       events: list(either(...facts({ seq: whole, at: time }))),

@@ -37,6 +37,7 @@ import { watchTasks } from './operations/watch.ts';
 import type { Settings } from './operations/settings.ts';
 import type { TaskFileSource, TaskFromFile } from './operations/task-file.ts';
 import type { SnapshotOutcome } from './operations/snapshot.ts';
+import type { SyncOutcome, SyncRequest } from './operations/sync.ts';
 import type { StopOutcome } from './operations/stop.ts';
 import type { WaitOptions, WaitOutcome } from './operations/wait.ts';
 import type { Environment } from './base/environment.ts';
@@ -84,6 +85,8 @@ export type Phasr = {
   readonly events: (request: EventsRequest) => AsyncGenerator<LoggedEvent>;
   /** Says that the person is watching these tasks, so that he is not notified of them; gives how to take it back. */
   readonly watching: (ids: readonly TaskId[]) => Promise<() => void>;
+  /** Brings over what an agent has made in git: its branch, and by name what else; or gives the task the user's newer refs. */
+  readonly sync: (id: TaskId, request: SyncRequest) => Promise<SyncOutcome>;
   readonly discard: (id: TaskId) => Promise<DiscardOutcome>;
   /** Brings a discarded or merged task back. */
   readonly restore: (id: TaskId) => Promise<RestoreOutcome>;
@@ -250,6 +253,7 @@ function verbsOf(context: Context, close: () => void): Phasr {
     stop: async (id) => (await import('./operations/stop.ts')).stopTask(context, id),
     resume: async (id, request) => (await import('./operations/resume.ts')).resumeTask(context, id, request),
     merge: async (id, request) => (await import('./operations/merge.ts')).mergeTask(context, id, request),
+    sync: async (id, request) => (await import('./operations/sync.ts')).syncNow(context, id, request),
     discard: async (id) => (await import('./operations/discard.ts')).discardTask(context, id),
     restore: async (id) => (await import('./operations/restore.ts')).restoreTask(context, id),
     trash: async () => (await import('./operations/trash.ts')).listTrash(context),

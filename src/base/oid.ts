@@ -25,6 +25,10 @@ export function shortOid(oid: Oid): string {
   return oid.slice(0, 9);
 }
 
+export function tagRef(tag: string): RefName {
+  return `refs/tags/${tag}`;
+}
+
 export function branchRef(branch: string): RefName {
   return `refs/heads/${branch}`;
 }

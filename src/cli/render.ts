@@ -1,5 +1,6 @@
 /** How tasks, outcomes and refusals look to a person. Text only; colours come last, so that widths stay right. */
 
+import type { Made } from '../git/made.ts';
 import { renderCount, renderDuration, renderVisible } from '../base/text.ts';
 import { shortOid } from '../base/oid.ts';
 import type { TaskView } from '../operations/inspect.ts';
@@ -110,6 +111,29 @@ function paintFirst(output: Output, line: string, state: StateName): string {
 }
 
 const PATHS_SHOWN_MAX = 20;
+
+/** So many names are shown; `phasr sync --json` has them all. */
+const MADE_SHOWN_MAX = 10;
+
+/** What an agent has made in git besides its branch, a line for each kind. */
+export function describeMade({ refs, stashes, settings }: Made): readonly string[] {
+  const names = refs.map(({ name }) => {
+    const [, kind, short = name] = /^refs\/(tags|heads|notes)\/(.+)$/.exec(name) ?? [];
+    const words = { tags: 'tag', heads: 'branch', notes: 'notes' };
+    return kind === undefined ? name : `${words[kind as keyof typeof words]} ${short}`;
+  });
+  return [
+    ...listShort(names),
+    ...(stashes === 0 ? [] : [renderCount(stashes, 'stash', 'stashes')]),
+    ...listShort(settings).map((words) => `settings of its own: ${words}`),
+  ];
+}
+
+function listShort(names: readonly string[]): readonly string[] {
+  if (names.length === 0) return [];
+  const shown = names.slice(0, MADE_SHOWN_MAX).map(renderVisible).join(', ');
+  return [names.length > MADE_SHOWN_MAX ? `${shown} and ${names.length - MADE_SHOWN_MAX} more` : shown];
+}
 
 /** A refusal on standard error: what, the paths it is about, what to do. */
 export function printRefusal(output: Output, refusal: Refusal): void {

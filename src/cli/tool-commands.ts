@@ -50,6 +50,33 @@ export const TOOL_COMMANDS: readonly CommandDeclaration[] = [
     load: async () => (await import('./commands/cost.ts')).cost,
   },
   {
+    name: 'sync',
+    group: 'look',
+    arguments: '[task]',
+    summary:
+      "bring over what a task's agent has made in git: its branch, and by name what else; or give it your newer refs",
+    details: [
+      'Commits on the task branch come by themselves, whenever somebody looks. Tags, other branches, stashes and settings stay in the private git dir of the',
+      'agent; they are listed here and in phasr show, and tags and branches can be taken by name. phasr undo gives them back.',
+    ].join('\n'),
+    options: [
+      { flags: '--tag <name>', description: 'take this tag of the agent', isRepeatable: true },
+      { flags: '--branch <name>', description: 'take this branch of the agent', isRepeatable: true },
+      {
+        flags: '--refresh',
+        description:
+          'give the task your branches, tags and remotes as they are now; what its agent has changed stays',
+      },
+      JSON_OPTION,
+    ],
+    examples: [
+      ['phasr sync 3', 'what has its agent made?'],
+      ['phasr sync 3 --tag v2', 'its tag v2 is yours, too'],
+      ['phasr sync 3 --refresh', 'so that it can rebase onto what you have fetched'],
+    ],
+    load: async () => (await import('./commands/sync.ts')).sync,
+  },
+  {
     name: 'exec',
     group: 'tools',
     arguments: '[task...]',

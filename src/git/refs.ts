@@ -113,8 +113,12 @@ export function readRefAsText(gitDir: string, name: string): Oid | undefined {
 
 /** The refs in a git dir's `packed-refs` file, read as text. */
 export function readPackedRefs(gitDir: string): ReadonlyMap<string, Oid> {
+  return parsePackedRefs(readPlainFile(join(gitDir, 'packed-refs'), PACKED_REFS_BYTES_MAX) ?? '');
+}
+
+/** The refs in the text of a `packed-refs` file, by their full names (latin1). */
+export function parsePackedRefs(text: string): ReadonlyMap<string, Oid> {
   const refs = new Map<string, Oid>();
-  const text = readPlainFile(join(gitDir, 'packed-refs'), PACKED_REFS_BYTES_MAX) ?? '';
   for (const line of text.split('\n')) {
     const blank = line.indexOf(' ');
     const oid = parseOid(line.slice(0, Math.max(0, blank)));

@@ -135,6 +135,17 @@ export function writeTaskDirs(
   // A look at the files compares the index with this, too; with nothing there it would list every path.
   writeGitDir(dirs.cleanDir, { ...common, head: task.base, config: cleanConfig(facts) });
   if (facts.sparsePatterns !== null) write(dirs.cleanDir, 'info/sparse-checkout', facts.sparsePatterns);
+  const given = givenPaths(dirs);
+  writeFileSync(given.refs, facts.packedRefs, 'latin1');
+  writeFileSync(given.config, privateConfig(facts), 'latin1');
+}
+
+/** Copies of the refs and settings that the agent was given; what differs from them is its own. */
+export function givenPaths({ cleanDir }: Pick<TaskDirs, 'cleanDir'>): {
+  readonly refs: string;
+  readonly config: string;
+} {
+  return { refs: join(cleanDir, 'given-refs'), config: join(cleanDir, 'given-config') };
 }
 
 /** Writes the private git dir's own entry for the worktree; the index comes later. */

@@ -254,7 +254,7 @@ function unfinishedNotes(dirs: TaskDirs): readonly string[] {
 }
 
 /** The private git dir's objects, looked at with the clean room's settings. */
-function privateObjects(context: Context, dirs: TaskDirs): GitPlace {
+export function privateObjects(context: Context, dirs: TaskDirs): GitPlace {
   return {
     cwd: dirs.cleanDir,
     gitDir: dirs.cleanDir,

@@ -6,7 +6,7 @@ import type { MergeIntent, TaskEvent } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import type { Context } from './context.ts';
 
-type OperationKind = 'merge' | 'unmerge' | 'discard' | 'cleanup' | 'restore' | 'rewind' | 'empty';
+type OperationKind = 'sync' | 'merge' | 'unmerge' | 'discard' | 'cleanup' | 'restore' | 'rewind' | 'empty';
 
 export type TaskOperation = {
   /** The id of the event that completed it: grows. */
@@ -117,6 +117,7 @@ function readEvent(reading: Reading, event: TaskEvent): Found | undefined {
     const target = { name: branchRef(intent.target), before: intent.candidate, after: intent.expected };
     return { kind: 'unmerge', intent, refs: [target, { name: branch, before: null, after: head }] };
   }
+  if (event.type === 'refs.taken') return { kind: 'sync', refs: event.refs };
   if (event.type === 'task.discarded' || event.type === 'cleanup.started') {
     const kind = event.type === 'task.discarded' ? 'discard' : 'cleanup';
     return { kind, refs: [{ name: branch, before: head, after: null }] };

@@ -4,6 +4,8 @@ import { assertNever } from '../base/errors.ts';
 import { shortOid } from '../base/oid.ts';
 import { renderVisible } from '../base/text.ts';
 import { refuse, type Refusal } from '../task/decide.ts';
+import type { TakenRef } from '../task/event.ts';
+import type { TaskId } from '../task/names.ts';
 import type { Task } from '../task/task.ts';
 import { type Context, requireTask, withTask } from './context.ts';
 import { discardTask } from './discard.ts';
@@ -11,6 +13,7 @@ import { mergeTask } from './merge.ts';
 import { listOperations, type Operation, type RepairOperation, type TaskOperation } from './operation-log.ts';
 import { restoreTask } from './restore.ts';
 import { rewindTask } from './rewind.ts';
+import { changeTaken } from './sync.ts';
 import { planUnmerge, unmergeTask } from './unmerge.ts';
 
 export type UndoRequest = {
@@ -88,9 +91,11 @@ function findObstacle(operation: TaskOperation, operations: readonly Operation[]
   });
 }
 
-function describeUndo({ kind, intent, rewind }: TaskOperation, task: Task): string {
+function describeUndo({ kind, intent, rewind, refs }: TaskOperation, task: Task): string {
   const { id } = task;
   switch (kind) {
+    case 'sync':
+      return refs.map((ref) => describeTurn(ref, id)).join(', ');
     case 'merge': {
       const target = renderVisible(intent?.target ?? '');
       const [from, to] = [intent?.candidate, intent?.expected];
@@ -127,10 +132,12 @@ async function findRefusalNow(
 
 async function reverse(
   context: Context,
-  { kind, intent, rewind }: TaskOperation,
+  { kind, intent, rewind, refs }: TaskOperation,
   task: Task,
 ): Promise<Reversed> {
   switch (kind) {
+    case 'sync':
+      return (await changeTaken(context, task, refs.map(turn))) ?? { kind: 'synced' };
     case 'merge':
       return intent === null
         ? cannot(task)
@@ -153,7 +160,16 @@ async function reverse(
   }
 }
 
-type Reversed = { readonly kind: 'restored' | 'merged' | 'discarded' | 'rewound' } | Refusal;
+type Reversed = { readonly kind: 'synced' | 'restored' | 'merged' | 'discarded' | 'rewound' } | Refusal;
+
+function turn({ name, before, after }: TakenRef): TakenRef {
+  return { name, before: after, after: before };
+}
+
+function describeTurn({ name, before, after }: TakenRef, id: TaskId): string {
+  if (before !== null) return `take ${renderVisible(name)} from task ${id} again`;
+  return `delete ${renderVisible(name)}${after === null ? '' : ` (${shortOid(after)})`}`;
+}
 
 function cannot(task: Task): Refusal {
   return refuse('cannot-undo', `that operation on task ${task.id} cannot be undone`, {

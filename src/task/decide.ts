@@ -25,6 +25,7 @@ export type RefusalReason =
   | 'not-removed'
   | 'not-kept'
   | 'no-snapshot'
+  | 'not-made'
   | 'built-upon'
   | 'nothing-to-undo'
   | 'cannot-undo'

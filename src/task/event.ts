@@ -1,7 +1,7 @@
 /** Everything that can happen to a task, in the past tense. A task is the fold of its events (`evolve.ts`). */
 
 import type { ProcessIdentity } from '../base/identity.ts';
-import type { Oid } from '../base/oid.ts';
+import type { Oid, RefName } from '../base/oid.ts';
 import type { RunUsage } from '../base/usage.ts';
 
 /** How a run ended. `stopped`: on request or at its time limit. `interrupted`: something outside ended it. */
@@ -117,6 +117,9 @@ export type CleanupProof = {
   readonly words: string;
 };
 
+/** A ref in the user's repository; null where there is none. */
+export type TakenRef = { readonly name: RefName; readonly before: Oid | null; readonly after: Oid | null };
+
 /** What was put around a run's agent. */
 export type Confinement = {
   readonly level: 'light' | 'strict' | 'off';
@@ -198,6 +201,8 @@ export type TaskEvent =
       readonly notes: readonly string[];
     }
   | { readonly type: 'commit.failed'; readonly message: string }
+  /** Refs of the agent's were taken into the user's repository by name, or given back. */
+  | { readonly type: 'refs.taken'; readonly refs: readonly TakenRef[] }
   | ({ readonly type: 'merge.started' } & MergeIntent)
   | { readonly type: 'merge.refused'; readonly reason: string }
   | {

@@ -97,6 +97,8 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
     }
     case 'commit.failed':
       return { ...task, trouble: event.message };
+    case 'refs.taken':
+      return task;
     case 'merge.started':
     case 'merge.refused':
     case 'merge.completed':

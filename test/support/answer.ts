@@ -91,6 +91,13 @@ export type Answer = TaskJson & {
     readonly refs: readonly { readonly name: string; readonly before: string; readonly after: string }[];
   }[];
   readonly what: string;
+  readonly made: {
+    readonly refs: readonly { readonly name: string; readonly oid: string }[];
+    readonly stashes: number;
+    readonly settings: readonly string[];
+  };
+  readonly taken: readonly { readonly name: string }[];
+  readonly refreshed: { readonly changed: number; readonly kept: readonly string[] };
   readonly items: readonly {
     readonly task: TaskJson;
     readonly bytes: number;

@@ -7,14 +7,14 @@ import { agentName, latestRun, type Run } from '../../task/task.ts';
 import { flag, type Handler, parseTask, withPhasr } from '../command.ts';
 import { runJson, taskJson } from '../json.ts';
 import type { Output } from '../output.ts';
-import { paintState, renderBase, renderChanges, renderNextSteps } from '../render.ts';
+import { describeMade, paintState, renderBase, renderChanges, renderNextSteps } from '../render.ts';
 
 export const show: Handler = (invocation) =>
   withPhasr(invocation, async (phasr) => {
     const { args, options, output } = invocation;
     const details = await phasr.show(parseTask(args, phasr.currentTask));
     if (flag(options, 'json')) {
-      const { transcriptBytes, transcriptPath, worktreeExists, history } = details;
+      const { transcriptBytes, transcriptPath, worktreeExists, history, made } = details;
       const events = history.map(({ seq, atMs, event }) => ({
         seq,
         at: new Date(atMs).toISOString(),
@@ -24,6 +24,7 @@ export const show: Handler = (invocation) =>
         ...taskJson(details),
         runs: details.task.runs.map(runJson),
         worktreeExists,
+        made,
         transcriptPath,
         transcriptBytes,
         events,
@@ -50,6 +51,7 @@ function renderDetails(output: Output, details: TaskDetails): readonly string[] 
         : `${shortOid(task.head.oid)}  ${renderChanges(task.head.changes)}`,
     ],
     ...sandboxRow(latestRun(task)),
+    ...madeRows(details.made),
     ...(task.kept === null ? [] : [['kept', task.kept] as const]),
     ...(task.held === null ? [] : [['on disk', renderVisible(task.held)] as const]),
     ...[...task.warnings, ...(task.head?.notes ?? [])].map((note) => ['note', renderVisible(note)] as const),
@@ -61,6 +63,10 @@ function renderDetails(output: Output, details: TaskDetails): readonly string[] 
     ...task.runs.flatMap((run) => renderRun(run)),
     ...(next.length === 0 ? [] : ['', `  ${next.join('   ')}`]),
   ];
+}
+
+function madeRows(made: TaskDetails['made']): readonly (readonly [string, string])[] {
+  return describeMade(made).map((words) => ['also made', words]);
 }
 
 /** What its latest run is, or was, kept from. */
