@@ -8,6 +8,7 @@ command -v zsh >/dev/null || missing="$missing zsh"
 command -v fish >/dev/null || missing="$missing fish"
 command -v tmux >/dev/null || missing="$missing tmux"
 command -v bwrap >/dev/null || missing="$missing bubblewrap"
+/usr/bin/python3 -c 'import pygit2' 2>/dev/null || missing="$missing python3-pygit2"
 command -v git >/dev/null || missing="$missing git"
 test -z "$missing" && exit 0
 apt-get update -qq

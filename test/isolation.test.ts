@@ -1,5 +1,6 @@
 /** Whatever a task does to git, nobody else notices (user pains P8, P9), and everybody's git still shows what it should. */
 
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
@@ -141,6 +142,37 @@ test("the user's own gc --prune=now, at rest and while an agent works, costs no 
   world.git(['gc', '-q', '--prune=now']);
   expect(world.git(['show', 'refs/phasr/trash/1:count'])).toMatch(/^\d+$/);
 });
+
+const PYTHON = '/usr/bin/python3';
+const hasLibgit2 = spawnSync(PYTHON, ['-c', 'import pygit2']).status === 0;
+
+/** Branch, bareness and status of a worktree, as libgit2 sees them; 128 is a new file, 256 a changed one. */
+const LIBGIT2 = `
+import json, pygit2, sys
+repository = pygit2.Repository(sys.argv[1])
+print(json.dumps([repository.head.name, str(repository.head.target), repository.is_bare, repository.status()]))
+`;
+
+test.skipIf(!hasLibgit2)(
+  "libgit2 opens a task's worktree and the checkout, and shows their branches and status",
+  async () => {
+    await using world = makeWorld('libgit2');
+    world.init();
+    const task = await world.task('echo 1 > one; git add one; git commit -qm own');
+    world.write('README.md', 'changed by hand\n', task.worktree);
+    world.write('new', 'by hand\n', task.worktree);
+    world.write('mine', 'mine\n');
+    const seen = (path: string): unknown =>
+      JSON.parse(spawnSync(PYTHON, ['-c', LIBGIT2, path], { env: world.env, encoding: 'utf8' }).stdout);
+    expect(seen(task.worktree)).toEqual([
+      `refs/heads/${task.branch}`,
+      task.head,
+      false,
+      { 'README.md': 256, new: 128 },
+    ]);
+    expect(seen(world.repo)).toEqual(['refs/heads/main', task.base.oid, false, { mine: 128 }]);
+  },
+);
 
 test('git worktree list, status and log in the checkout, simple-git and isomorphic-git see what they should', async () => {
   await using world = makeWorld('interop');
