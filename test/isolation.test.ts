@@ -1,7 +1,7 @@
 /** Whatever a task does to git, nobody else notices (user pains P8, P9), and everybody's git still shows what it should. */
 
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRequire } from 'node:module';
 import fs from 'node:fs';
@@ -104,6 +104,80 @@ test(`tasks that loop stash, config, gc --prune=now, branch -D and more disturb 
   }
   expect(world.git(['fsck', '--strict', '--no-dangling'])).toBe('');
 });
+
+/** `PHASR_RESTLESS=20x60`: so many agents, for so many seconds; fewer and shorter by default. */
+const [AGENTS = 4, SECONDS = 4] = (process.env['PHASR_RESTLESS'] ?? '')
+  .split('x')
+  .filter(Boolean)
+  .map(Number);
+
+/** Does all that is shared between plain worktrees, again and again; every command that fails is written down, with what git said. */
+const BUSY = `
+do_git() { git "$@" > "$tmp/said" 2>&1 || { echo "git $*: $(cat "$tmp/said")" >> "$tmp/failed"; }; }
+tmp=$(mktemp -d "$out/XXXXXX"); n=0; end=$(($(date +%s) + ${SECONDS}))
+while test "$(date +%s)" -lt "$end"; do
+  n=$((n + 1))
+  echo "$me $n" >> "$file"
+  do_git stash push -q -- "$file"; do_git stash pop -q
+  do_git config user.name "$me $n"; do_git config "branch.x$n.note" "$n"; do_git config --unset "branch.x$n.note"
+  do_git add "$file"; do_git commit -q -m "$me $n"
+  do_git branch "gone-$me"; do_git branch -q -D "gone-$me"
+  do_git fetch -q origin
+  do_git gc -q --prune=now
+done
+echo "$n" > "$tmp/rounds"
+test ! -e "$tmp/failed"
+`;
+
+test(
+  `${AGENTS} agents and their person loop stash, commit, config, branch -D, fetch and gc --prune=now for ${SECONDS} s: nobody's command fails, and nothing is lost`,
+  async () => {
+    await using world = makeWorld('busy');
+    world.init({ 'README.md': '# Demo\n', agents: '', mine: '' });
+    const remote = join(world.root, 'remote.git');
+    world.git(['clone', '-q', '--bare', world.repo, remote]);
+    world.git(['remote', 'add', 'origin', remote]);
+    world.append('README.md', 'stashed\n');
+    world.git(['stash', '-q']);
+    const [stash, base] = [world.git(['stash', 'list', '--format=%H']), world.git(['rev-parse', 'HEAD'])];
+    const out = join(world.root, 'out');
+    mkdirSync(out);
+    const set = (me: string, file: string): string => `out="${out}"; me=${me}; file=${file}`;
+    const prompts = Array.from({ length: AGENTS }, (_, index) => `agent ${index + 1}`);
+    await world.ok([
+      'run',
+      ...prompts,
+      ...['--jobs', String(AGENTS), '--detach', '--', 'sh', '-c'],
+      `${set('agent-$PHASR_TASK', 'agents')}\n${BUSY}`,
+    ]);
+    const ran = await world.program('sh', ['-c', `${set('person', 'mine')}\n${BUSY}`]);
+    expect([ran.code, ran.stdout, ran.stderr]).toEqual([0, '', '']);
+    const { tasks } = await world.json(['wait', '--timeout', '10m']);
+    const failed = readdirSync(out)
+      .map((name) => join(out, name, 'failed'))
+      .flatMap((path) => (existsSync(path) ? [readFileSync(path, 'utf8')] : []));
+    expect([failed, tasks.map(({ state }) => state)]).toEqual([[], prompts.map(() => 'done')]);
+
+    const linesOf = (ref: string, file: string): number =>
+      world.git(['show', `${ref}:${file}`]).split('\n').length;
+    for (const task of tasks) {
+      const rounds = Number(world.git(['rev-list', '--count', `${task.base.oid}..${task.branch}`]));
+      expect([rounds, linesOf(task.branch, 'agents')]).toEqual([linesOf(task.branch, 'agents'), rounds]);
+      expect(rounds).toBeGreaterThan(0);
+    }
+    const mine = Number(world.git(['rev-list', '--count', `${base}..main`]));
+    expect(linesOf('main', 'mine')).toBe(mine);
+    expect(world.git(['config', 'user.name'])).toBe(`person ${mine}`);
+    expect(world.read('.git/config')).not.toContain('note');
+    expect(world.git(['stash', 'list', '--format=%H'])).toBe(stash);
+    expect(world.git(['for-each-ref', '--format=%(refname)', 'refs/heads', 'refs/tags']).split('\n')).toEqual(
+      ['refs/heads/main', ...tasks.map(({ branch }) => `refs/heads/${branch}`)].sort(),
+    );
+    expect(world.git(['status', '--porcelain'])).toBe('');
+    expect(world.git(['fsck', '--full', '--no-dangling'])).toBe('');
+  },
+  (SECONDS + 120) * 1000,
+);
 
 test("the user's own gc --prune=now, at rest and while an agent works, costs no task anything", async () => {
   await using world = makeWorld('gc');

@@ -12,7 +12,7 @@ const MAKES = [
   'git tag light; git tag -a -m annotated v1',
   'git branch side; git checkout -q side; echo 2 > two; git add two; git commit -qm two; git tag on-side; git checkout -q -',
   'echo 3 > three; git add three; git stash -q; echo 4 > four; git stash -qu',
-  'git config user.name Agent; git config --add remote.fork.url http://example.invalid/x; git config --unset-all core.logallrefupdates',
+  'git config user.name Agent; git config --add remote.fork.url http://example.invalid/x; git config --unset core.logallrefupdates',
   'git notes add -m noted; git update-ref refs/odd/one HEAD',
   'git branch -q -D old; git gc -q --prune=now',
 ].join('\n');
@@ -20,6 +20,8 @@ const MAKES = [
 test('what else an agent has made is listed, taken by name with all it needs, given back by undo, and never comes by itself', async () => {
   await using world = makeWorld('sync');
   world.init();
+  // A key that is set for the repository and by Phasr must be one that the agent can set.
+  world.git(['config', 'user.name', 'Local']);
   world.git(['branch', 'old']);
   world.git(['tag', 'yours']);
   const task = await world.task(MAKES);

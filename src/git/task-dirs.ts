@@ -228,13 +228,15 @@ function ownSettings(facts: RepositoryFacts): { key: string; value: string }[] {
 
 /** The agent's settings: the user's, his hooks, and reflogs as in a checkout. */
 function privateConfig(facts: RepositoryFacts): string {
-  return renderConfig([
+  const copied = copiedSettings(facts.settings);
+  const given = [
     ...ownSettings(facts),
     { key: 'core.logallrefupdates', value: 'true' },
     { key: 'core.hookspath', value: latin1Bytes(hooksPath(facts.settings, facts.commonDir)) },
     ...identity(facts.settings),
-    ...copiedSettings(facts.settings),
-  ]);
+  ];
+  // The user's goes before; of a key that is there twice git would let the agent set none.
+  return renderConfig([...given.filter(({ key }) => !copied.some((own) => own.key === key)), ...copied]);
 }
 
 /** Who the user is, wherever he says so: some agents hide his global settings from their git (Gemini CLI does), and could not commit. */
