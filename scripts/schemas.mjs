@@ -322,6 +322,24 @@ const KINDS = {
       tasks: list(task),
     },
   },
+  queue: {
+    about: 'phasr queue',
+    fields: {
+      jobs: whole,
+      paused: orNull(object({ since: time, reason: text })),
+      hold: orNull(text),
+      runs: list(
+        object({
+          repository: text,
+          task: whole,
+          run: whole,
+          title: orNull(text),
+          isRunning: flag,
+          position: orNull(whole),
+        }),
+      ),
+    },
+  },
   sync: {
     about: 'phasr sync',
     fields: {
@@ -421,6 +439,7 @@ const KINDS = {
       open: object({ editor: setting(orNull(list(text))) }),
       snapshotEveryMs: setting(count),
       trashDays: setting(count),
+      queue: object({ memoryFloorBytes: setting(count), loadMax: setting(count) }),
       isolation: object({
         sandbox: setting(oneOf('auto', 'off', 'strict')),
         write: setting(list(text)),

@@ -37,6 +37,7 @@ import { watchTasks } from './operations/watch.ts';
 import type { Settings } from './operations/settings.ts';
 import type { TaskFileSource, TaskFromFile } from './operations/task-file.ts';
 import type { SnapshotOutcome } from './operations/snapshot.ts';
+import type { Queue } from './operations/queue.ts';
 import type { SyncOutcome, SyncRequest } from './operations/sync.ts';
 import type { StopOutcome } from './operations/stop.ts';
 import type { WaitOptions, WaitOutcome } from './operations/wait.ts';
@@ -112,6 +113,12 @@ export type Phasr = {
   readonly countLeftBehind: () => Promise<number>;
   /** Feeds the person's pager on his terminal; false when he wants none. `pager` is the shell line that starts it. */
   readonly page: (feed: (input: Writable, pager: string) => Promise<void>) => Promise<boolean>;
+  /** Who runs and who waits, over all repositories and terminals of the user. */
+  readonly queue: () => Promise<Queue>;
+  /** Starts nothing more until the queue is resumed; what runs goes on. */
+  readonly pauseQueue: () => Promise<void>;
+  /** False when it was not paused. */
+  readonly resumeQueue: () => Promise<boolean>;
   /** How many runs may go on at once, for all terminals of the user. */
   readonly jobs: () => number;
   /** What holds here, from the files as they are now. */
@@ -275,6 +282,9 @@ function verbsOf(context: Context, close: () => void): Phasr {
     enter: async (id) => (await import('./operations/enter.ts')).enterTask(context, id),
     countLeftBehind: () => countLeftBehind(context),
     page: async (feed) => (await import('./operations/page.ts')).pageOutput(context, feed),
+    queue: async () => (await import('./operations/queue.ts')).showQueue(context),
+    pauseQueue: async () => (await import('./operations/queue.ts')).pauseQueue(context),
+    resumeQueue: async () => (await import('./operations/queue.ts')).resumeQueue(context),
     jobs: () => readJobs(context),
     settings: async () => (await import('./operations/settings.ts')).settingsHere(context),
     init: async (request) => (await import('./operations/init.ts')).initRepositorySettings(context, request),

@@ -155,6 +155,8 @@ test('config shows each value and where it comes from, without the variables of 
     ['notify.command', 'default', 'not set'],
     ['open.editor', 'user', '["code","-n"]'],
     ['snapshots.every', 'default', '1m'],
+    ['queue.memory', 'default', '500 MB'],
+    ['queue.load', 'default', 'no limit'],
     ['isolation.sandbox', 'default', 'auto'],
     ['isolation.write', 'default', '[]'],
     ['isolation.network', 'default', 'false'],

@@ -24,6 +24,7 @@ export type DocumentKind =
   | 'history'
   | 'rewind'
   | 'sync'
+  | 'queue'
   | 'snapshot'
   | 'agents'
   | 'signal'

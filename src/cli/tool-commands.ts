@@ -50,6 +50,23 @@ export const TOOL_COMMANDS: readonly CommandDeclaration[] = [
     load: async () => (await import('./commands/cost.ts')).cost,
   },
   {
+    name: 'queue',
+    group: 'look',
+    arguments: '[pause|resume]',
+    summary:
+      'show which runs go on and which wait, over all your repositories and terminals; pause the line, let it move again',
+    details: [
+      'At most so many go on at once as phasr run --jobs said last (phasr config). Nothing more is started beside others while too little memory is available',
+      '([queue] memory), and after three runs in a row that failed because a quota is used up the line is paused. What runs goes on in a pause.',
+    ].join('\n'),
+    options: [JSON_OPTION],
+    examples: [
+      ['phasr queue', 'who is next, and what is it waiting for?'],
+      ['phasr queue resume', 'the quota is there again'],
+    ],
+    load: async () => (await import('./commands/queue.ts')).queue,
+  },
+  {
     name: 'sync',
     group: 'look',
     arguments: '[task]',

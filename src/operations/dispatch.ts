@@ -15,6 +15,7 @@ import { asTaskId } from '../task/names.ts';
 import { latestRun } from '../task/task.ts';
 import { type Context, isHolderAlive, recordFacts } from './context.ts';
 import { readJobs } from './jobs.ts';
+import { findHold } from './queue.ts';
 
 /** After this many starts that came to nothing a run has failed. */
 const TRIES_MAX = 3;
@@ -26,6 +27,12 @@ export async function startWaiting(context: Context): Promise<void> {
   const me = identityKey(await ownIdentity());
   // Each turn gives one run a place, so this ends.
   for (;;) {
+    const line = places.list();
+    if (!line.some(({ running }) => !running)) return;
+    // Beside nothing the first may always start: nobody would come back to it.
+    const hold = line.some(({ running }) => running) ? await findHold(context) : null;
+    places.writeHold(hold);
+    if (hold !== null) return;
     const place = places.admitNext(readJobs(context), me);
     if (place === undefined) return;
     if (!existsSync(place.commonDir)) {

@@ -11,6 +11,7 @@ import { describeState, type TaskState } from '../task/state.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import type { Context } from './context.ts';
 import { describeLoss, lookForRefs } from './loss.ts';
+import { lookForWaiting } from './queue.ts';
 
 /** A task with its state as of now. */
 export type TaskView = {
@@ -22,15 +23,15 @@ export type TaskView = {
 
 /** All tasks, or those that are not yet merged or discarded. The process table is asked about each running one. */
 export async function listTasks(context: Context, which: 'all' | 'open'): Promise<readonly TaskView[]> {
-  const hasRef = lookForRefs(context);
-  return Promise.all(context.store.list(which).map((task) => viewTask(context, task, hasRef)));
+  const looks = { hasRef: lookForRefs(context), whyWaiting: lookForWaiting(context) };
+  return Promise.all(context.store.list(which).map((task) => viewTask(context, task, looks)));
 }
 
 /** A task's state as of now; a running one's process is looked for in the process table. */
 export async function viewTask(
   context: Context,
   task: Task,
-  hasRef = lookForRefs(context),
+  { hasRef, whyWaiting } = { hasRef: lookForRefs(context), whyWaiting: lookForWaiting(context) },
 ): Promise<TaskView> {
   const { process } = latestRun(task);
   const isRunning = task.phase.kind === 'running' && process !== null;
@@ -43,7 +44,9 @@ export async function viewTask(
   const seen =
     state.name === 'running' && liveness === 'alive'
       ? describeTrouble(progress, nowMs)
-      : describeLoss(task, hasRef);
+      : state.name === 'queued'
+        ? whyWaiting(task)
+        : describeLoss(task, hasRef);
   return { task, state: seen === null ? state : { ...state, evidence: seen }, progress };
 }
 

@@ -19,9 +19,12 @@ import { type Attendance, attendTo, type StopWish } from './attend.ts';
 import { confine } from './sandbox.ts';
 import { keepWhileWorking } from './snapshot.ts';
 import { type Context, recordFacts, requireTask } from './context.ts';
+import { startWaiting } from './dispatch.ts';
 
 /** How often the supervisor looks: at the transcript's size, at requests to stop, at the time limit. */
 const LOOK_EVERY_MS = 100;
+/** How often it lets those start that were held by too little memory. */
+const LINE_EVERY_MS = 5000;
 /** From SIGTERM to SIGKILL. `phasr stop` is to be over within 10 seconds. */
 const STOP_LIMITS = { graceMs: 4000, killMs: 4000 };
 /** What an agent leaves running gets less time: it has had the whole run. */
@@ -106,6 +109,7 @@ export async function followRun(context: Context, following: Following): Promise
   const over = new AbortController();
   void following.exit?.then(() => over.abort());
   let lastEvent = -1;
+  let lookedAtLineMs = context.clock.nowMs();
   for (;;) {
     const eventId = context.store.lastEventId();
     if (eventId !== lastEvent) task = requireTask(context, task.id);
@@ -114,6 +118,10 @@ export async function followRun(context: Context, following: Following): Promise
     const wish = attendance.look(task) ?? overTime(context, task);
     await boundOutput(paths);
     keeper.look(task);
+    if (context.clock.nowMs() - lookedAtLineMs >= LINE_EVERY_MS) {
+      lookedAtLineMs = context.clock.nowMs();
+      await startWaiting(context);
+    }
     const run = latestRun(task);
     if (run.stop !== null || run.process === null || !(await isAlive(run.process))) break;
     if (wish !== undefined) {

@@ -20,6 +20,7 @@ import { floorOfWaiting, requireUsableDisks } from './disks.ts';
 import { isWatched, notify } from './notify.ts';
 import { removePartials } from './partials.ts';
 import { prepareWorktree } from './prepare.ts';
+import { noteRunEnd } from './queue.ts';
 import { keepQuietly } from './snapshot.ts';
 import { describeFailure, findStartedRun, followRun, type Following, startRun } from './run.ts';
 
@@ -55,6 +56,7 @@ async function goOn(context: Context, first: Task): Promise<boolean> {
   if (following !== undefined) {
     await holdPlace(context, following.task, latestRun(following.task).process);
     task = await followRun(context, following);
+    noteRunEnd(context, task);
   }
   task = requireTask(context, task.id);
   const wasWatched = await isWatched(context, task);

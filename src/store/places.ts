@@ -37,6 +37,16 @@ export type Place = {
   readonly tries: number;
 };
 
+/** Nothing that waits is started until a person says so. */
+type Pause = { readonly sinceMs: number; readonly reason: string };
+
+/** A run that failed for a reason which others will meet as well. */
+type SharedFailure = { readonly atMs: number; readonly kind: string; readonly message: string };
+
+/** So many failures of one kind in a row, within so long, and what waits is not sent after them (user pain P32). */
+const FAILURES_MAX = 3;
+const FAILURES_WITHIN_MS = 60_000;
+
 export type Places = {
   readonly list: () => readonly Place[];
   /** At the end of the line; a task has at most one place, and the same run keeps the one it has. */
@@ -58,6 +68,14 @@ export type Places = {
   readonly requeue: (place: Place) => void;
   readonly leave: (run: { readonly commonDir: string; readonly task: number }) => void;
   readonly drop: (place: Place) => void;
+  readonly readPause: () => Pause | undefined;
+  readonly pause: (pause: Pause) => void;
+  /** Ends a pause; false when there was none. */
+  readonly resume: () => boolean;
+  /** Counts a run's end. Null: it did not fail for a shared reason, which ends the row. Gives the pause that this failure has brought about. */
+  readonly noteEnd: (failure: SharedFailure | null) => Pause | undefined;
+  /** Why the first in the line is not started although there is a free place; null: nothing holds it. */
+  readonly writeHold: (reason: string | null) => void;
   readonly readJobs: () => number | undefined;
   readonly writeJobs: (jobs: number) => void;
   readonly close: () => void;
@@ -100,12 +118,20 @@ export function openPlaces(path: string): Places {
       void database.run('DELETE FROM places WHERE common_dir = ? AND task = ?', commonDir, task),
     drop: ({ id, holder }) =>
       void database.run('DELETE FROM places WHERE id = ? AND holder IS ?', id, holder),
+    readPause: () => readPause(database),
+    pause: (pause) => writeValue(database, 'pause', JSON.stringify(pause)),
+    resume: () =>
+      database.transact(() => {
+        writeValue(database, 'failures', '[]');
+        return database.run("DELETE FROM settings WHERE key = 'pause'").changes === 1;
+      }),
+    noteEnd: (failure) => database.transact(() => noteEnd(database, failure)),
+    writeHold: (reason) => writeValue(database, 'hold', reason ?? ''),
     readJobs: () => {
-      const value = database.get("SELECT value FROM settings WHERE key = 'jobs'")?.['value'];
+      const value = readValue(database, 'jobs');
       return value === undefined ? undefined : Number(value);
     },
-    writeJobs: (jobs) =>
-      void database.run("INSERT OR REPLACE INTO settings (key, value) VALUES ('jobs', ?)", String(jobs)),
+    writeJobs: (jobs) => writeValue(database, 'jobs', String(jobs)),
     close: database.close,
   };
 }
@@ -117,7 +143,55 @@ export function peekPlaces(path: string): readonly Place[] {
   return peekDatabase(path, SCHEMA, read) ?? [];
 }
 
+function readValue(database: Database, key: string): string | undefined {
+  const value = database.get('SELECT value FROM settings WHERE key = ?', key)?.['value'];
+  return typeof value === 'string' ? value : undefined;
+}
+
+function writeValue(database: Database, key: string, value: string): void {
+  database.run('INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)', key, value);
+}
+
+function readPause(database: Database): Pause | undefined {
+  const text = readValue(database, 'pause');
+  return text === undefined ? undefined : (JSON.parse(text) as Pause);
+}
+
+function noteEnd(database: Database, failure: SharedFailure | null): Pause | undefined {
+  const before = JSON.parse(readValue(database, 'failures') ?? '[]') as readonly SharedFailure[];
+  const row =
+    failure === null
+      ? []
+      : [...before, failure].filter(
+          ({ kind, atMs }) => kind === failure.kind && failure.atMs - atMs <= FAILURES_WITHIN_MS,
+        );
+  writeValue(database, 'failures', JSON.stringify(row.slice(-FAILURES_MAX)));
+  if (failure === null || row.length < FAILURES_MAX || readPause(database) !== undefined) return undefined;
+  const reason = `${FAILURES_MAX} runs in a row failed with ${failure.kind.replace('-', ' ')} (${failure.message})`;
+  const pause = { sinceMs: failure.atMs, reason };
+  writeValue(database, 'pause', JSON.stringify(pause));
+  return pause;
+}
+
+/** The line as it is now, and what keeps it from moving; looked at in passing. */
+export type Line = {
+  readonly places: readonly Place[];
+  readonly pause: Pause | null;
+  readonly hold: string | null;
+};
+
+/** Reads the line without making or changing anything. */
+export function peekLine(path: string): Line {
+  const look = (database: Database): Line => ({
+    places: database.all('SELECT * FROM places ORDER BY id').map(parsePlace),
+    pause: readPause(database) ?? null,
+    hold: readValue(database, 'hold') || null,
+  });
+  return peekDatabase(path, SCHEMA, look) ?? { places: [], pause: null, hold: null };
+}
+
 function admitNext(database: Database, max: number, holder: string): Place | undefined {
+  if (readPause(database) !== undefined) return undefined;
   const running = Number(database.get('SELECT count(*) AS n FROM places WHERE running = 1')?.['n'] ?? 0);
   const row =
     running < max ? database.get('SELECT * FROM places WHERE running = 0 ORDER BY id LIMIT 1') : undefined;

@@ -42,6 +42,12 @@ export type Settings = {
   readonly trashDays: Setting<number>;
   /** How often, at most, a working agent's worktree is kept in a snapshot. */
   readonly snapshotEveryMs: Setting<number>;
+  readonly queue: {
+    /** Nothing more is started beside others while less than this is available. */
+    readonly memoryFloorBytes: Setting<number>;
+    /** Nothing more is started beside others while the load of a minute is higher than this for each core; 0: whatever it is. */
+    readonly loadMax: Setting<number>;
+  };
   readonly isolation: {
     /** `auto`: walls where the machine has them. */
     readonly sandbox: Setting<'auto' | 'off' | 'strict'>;
@@ -70,6 +76,9 @@ export type SettingsPlaces = {
 
 /** What a database, a commit and a small checkout need; a full disk also stops every other program. */
 export const DISK_FLOOR_BYTES = 500_000_000;
+
+/** Less than this for all programs, and the system begins to end some. */
+const MEMORY_FLOOR_BYTES = 500_000_000;
 
 const MINUTE_MS = 60_000;
 const FILE_BYTES_MAX = 256 * 1024;
@@ -168,6 +177,10 @@ function resolveSettings(layers: readonly Layer[]): Settings {
     open: { editor: pick<readonly string[] | null>(({ editor }) => editor, null) },
     snapshotEveryMs: pick(({ snapshotEveryMs }) => snapshotEveryMs, MINUTE_MS),
     trashDays: pick(({ trashDays }) => trashDays, 30),
+    queue: {
+      memoryFloorBytes: pick(({ memoryFloorBytes }) => memoryFloorBytes, MEMORY_FLOOR_BYTES),
+      loadMax: pick(({ loadMax }) => loadMax, 0),
+    },
     isolation: {
       sandbox: pick<'auto' | 'off' | 'strict'>(({ sandbox }) => sandbox, 'auto'),
       write: pick<readonly string[]>(({ sandboxWrite }) => sandboxWrite, []),

@@ -82,7 +82,9 @@ export type Answer = TaskJson & {
   readonly worktrees: AtLeastOne<WorktreeJson>;
   readonly files: readonly FileJson[];
   readonly agents: readonly { readonly program: string }[];
-  readonly runs: readonly RunJson[];
+  readonly runs: readonly (RunJson & { readonly position: number | null; readonly title: string | null })[];
+  readonly paused: { readonly reason: string } | null;
+  readonly hold: string | null;
   readonly events: readonly { readonly type: string }[];
   readonly operations: readonly {
     readonly id: number;

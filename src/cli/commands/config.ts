@@ -30,7 +30,7 @@ export const config: Handler = async (invocation) => {
 };
 
 function settingRows(settings: Settings): readonly (readonly string[])[] {
-  const { disk, limits, notify, open, isolation } = settings;
+  const { disk, limits, notify, open, queue, isolation } = settings;
   const row = <Value>(
     key: string,
     { value, origin }: Setting<Value>,
@@ -50,6 +50,8 @@ function settingRows(settings: Settings): readonly (readonly string[])[] {
     row('notify.command', notify.command, renderCommand),
     row('open.editor', open.editor, renderCommand),
     row('snapshots.every', settings.snapshotEveryMs, renderDuration),
+    row('queue.memory', queue.memoryFloorBytes, renderSize),
+    row('queue.load', queue.loadMax, (load) => (load === 0 ? 'no limit' : `${load} for each core`)),
     row('isolation.sandbox', isolation.sandbox, String),
     row('isolation.write', isolation.write, renderCommand),
     row('isolation.network', isolation.network, String),

@@ -54,6 +54,10 @@ test('without files everything is the default', async () => {
     permission: { value: 'edit', origin: 'default' },
     snapshotEveryMs: { value: 60_000, origin: 'default' },
     trashDays: { value: 30, origin: 'default' },
+    queue: {
+      memoryFloorBytes: { value: 500_000_000, origin: 'default' },
+      loadMax: { value: 0, origin: 'default' },
+    },
     isolation: {
       sandbox: { value: 'auto', origin: 'default' },
       write: { value: [], origin: 'default' },

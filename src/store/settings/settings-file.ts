@@ -33,6 +33,9 @@ const AGENT = table({
   install: z.optional(line),
 });
 
+/** For each core; more than this is no limit. */
+const LOAD_MAX = 1000;
+
 /** A century. */
 const TRASH_DAYS_MAX = 36_500;
 
@@ -53,6 +56,7 @@ const SETTINGS = table({
   ),
   open: z.optional(table({ editor: z.optional(command) })),
   snapshots: z.optional(table({ every: z.optional(duration) })),
+  queue: z.optional(table({ memory: z.optional(size), load: z.optional(wholeNumber(0, LOAD_MAX)) })),
   isolation: z.optional(
     table({
       sandbox: z.optional(oneOf(SANDBOXES)),
@@ -82,6 +86,7 @@ const USER_ONLY: readonly Path[] = [
   ['trash', 'days'],
   ['snapshots', 'every'],
   ['isolation'],
+  ['queue'],
 ];
 
 export type SettingsFileSource = {
@@ -125,6 +130,8 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     editor: said.open?.editor,
     trashDays: said.trash?.days,
     snapshotEveryMs: said.snapshots?.every,
+    memoryFloorBytes: said.queue?.memory,
+    loadMax: said.queue?.load,
     sandbox: said.isolation?.sandbox,
     sandboxWrite: said.isolation?.write,
     sandboxNetwork: said.isolation?.network,

@@ -6,6 +6,11 @@ import type { SettingsFile } from './values.ts';
 export type TemplateRequest = { readonly origin: SettingsFile['origin']; readonly agent: string | null };
 
 const ISOLATION = [
+  '[queue]',
+  '# Start nothing beside others while less memory than this is available, or the load of a minute is higher than this for each core.',
+  '# memory = "500MB"',
+  '# load = 4',
+  '',
   '[isolation]',
   '# Walls around agents: "auto" where the machine has them, "off", or "strict": everything read-only but its own worktree.',
   '# sandbox = "auto"',

@@ -41,6 +41,8 @@ export type SettingsValues = {
   readonly editor: readonly string[] | undefined;
   readonly trashDays: number | undefined;
   readonly snapshotEveryMs: number | undefined;
+  readonly memoryFloorBytes: number | undefined;
+  readonly loadMax: number | undefined;
   readonly sandbox: (typeof SANDBOXES)[number] | undefined;
   readonly sandboxWrite: readonly string[] | undefined;
   readonly sandboxNetwork: boolean | undefined;
