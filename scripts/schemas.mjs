@@ -180,7 +180,15 @@ const FACTS = {
   'run.attention': { run: whole, waitingFor: orNull(text) },
   'stop.requested': {
     run: whole,
-    by: oneOf('person', 'time limit', 'no progress', 'retries', 'wrong directory'),
+    by: oneOf(
+      'person',
+      'time limit',
+      'no progress',
+      'retries',
+      'wrong directory',
+      'memory limit',
+      'process limit',
+    ),
     detail: text,
   },
   'run.ended': {
@@ -434,7 +442,12 @@ const KINDS = {
       jobs: setting(orNull(whole)),
       timeoutMs: setting(orNull(count)),
       disk: object({ floorBytes: setting(count) }),
-      limits: object({ noProgressMs: setting(count), retriesMs: setting(count) }),
+      limits: object({
+        noProgressMs: setting(count),
+        retriesMs: setting(count),
+        memoryBytes: setting(orNull(count)),
+        processes: setting(orNull(whole)),
+      }),
       notify: object({ bell: setting(flag), desktop: setting(flag), command: setting(orNull(list(text))) }),
       open: object({ editor: setting(orNull(list(text))) }),
       snapshotEveryMs: setting(count),

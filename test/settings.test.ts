@@ -150,6 +150,8 @@ test('config shows each value and where it comes from, without the variables of 
     ['disk.floor', 'default', '500 MB'],
     ['limits.no_progress', 'default', '15m'],
     ['limits.retries', 'repository', '1m 30s'],
+    ['limits.memory', 'default', 'not set'],
+    ['limits.processes', 'default', 'not set'],
     ['notify.bell', 'default', 'true'],
     ['notify.desktop', 'default', 'true'],
     ['notify.command', 'default', 'not set'],

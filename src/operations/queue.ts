@@ -12,7 +12,7 @@ import { peekTasks } from '../store/task-store.ts';
 import { readLastLine } from '../store/transcript.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import type { Context } from './context.ts';
-import { settingsHere } from './settings.ts';
+import { settingsIfValid } from './settings.ts';
 
 /** One run in the line, of any repository of the user's. */
 export type QueuedRun = {
@@ -95,7 +95,9 @@ export function noteRunEnd(context: Context, task: Task): void {
 
 /** Why nothing more is to be started beside what runs; null when nothing speaks against it. Reads two numbers of the system. */
 export async function findHold(context: Context): Promise<string | null> {
-  const { memoryFloorBytes, loadMax } = (await settingsHere(context)).queue;
+  const settings = await settingsIfValid(context);
+  if (settings === null) return null;
+  const { memoryFloorBytes, loadMax } = settings.queue;
   const load = (loadavg()[0] ?? 0) / availableParallelism();
   const limits = { memoryFloorBytes: memoryFloorBytes.value, loadMax: loadMax.value };
   return describeHold({ freeBytes: availableMemory(), load }, limits);

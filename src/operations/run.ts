@@ -8,7 +8,7 @@ import { agentGitEnvironment } from '../git/environment.ts';
 import type { ProcessIdentity } from '../base/identity.ts';
 import { readExitStatus, startAgent } from '../process/recorder.ts';
 import { makeHole } from '../process/hole.ts';
-import { findBelonging, stopBelonging } from '../process/stop.ts';
+import { type Belonging, findBelonging, stopBelonging } from '../process/stop.ts';
 import { isAlive } from '../process/table.ts';
 import { writeWhole } from '../store/files.ts';
 import { promptPath, type RunPaths, runPaths } from '../store/paths.ts';
@@ -18,6 +18,7 @@ import { latestRun, type Task } from '../task/task.ts';
 import { type Attendance, attendTo, type StopWish } from './attend.ts';
 import { confine } from './sandbox.ts';
 import { keepWhileWorking } from './snapshot.ts';
+import { watchConsumption } from './consumption.ts';
 import { type Context, recordFacts, requireTask } from './context.ts';
 import { startWaiting } from './dispatch.ts';
 
@@ -108,6 +109,7 @@ export async function followRun(context: Context, following: Following): Promise
   const keeper = await keepWhileWorking(context);
   const over = new AbortController();
   void following.exit?.then(() => over.abort());
+  const consumption = await watchConsumption(context, belongingTo(task));
   let lastEvent = -1;
   let lookedAtLineMs = context.clock.nowMs();
   for (;;) {
@@ -115,7 +117,7 @@ export async function followRun(context: Context, following: Following): Promise
     if (eventId !== lastEvent) task = requireTask(context, task.id);
     lastEvent = eventId;
     // Everything is read before the middle of it may be given back.
-    const wish = attendance.look(task) ?? overTime(context, task);
+    const wish = attendance.look(task) ?? overTime(context, task) ?? (await consumption.look());
     await boundOutput(paths);
     keeper.look(task);
     if (context.clock.nowMs() - lookedAtLineMs >= LINE_EVERY_MS) {
@@ -164,12 +166,10 @@ async function endRun(
   { paths, attendance }: { readonly paths: RunPaths; readonly attendance: Attendance },
 ): Promise<Task> {
   const run = latestRun(task);
-  if (run.marker === null) throw new Error(`run ${run.run} of task ${task.id} has no marker`);
-  const belonging = {
-    variable: `${MARKER_NAME}=${run.marker}`,
-    recorder: run.process ?? { pid: 0, startedAt: 'unknown' },
-  };
-  const stopped = await stopBelonging(belonging, run.stop === null ? LEFT_BEHIND_LIMITS : STOP_LIMITS);
+  const stopped = await stopBelonging(
+    belongingTo(task),
+    run.stop === null ? LEFT_BEHIND_LIMITS : STOP_LIMITS,
+  );
   attendance.look(task);
   await boundOutput(paths);
   const status = readExitStatus(paths.exit);
@@ -182,6 +182,13 @@ async function endRun(
   return recordFacts(context, task.id, () => [
     { type: 'run.ended', run: run.run, ...end, evidence, leftBehind, report: said.report },
   ]);
+}
+
+/** What of the system's processes is the task's latest run. */
+function belongingTo(task: Task): Belonging {
+  const { run, marker, process } = latestRun(task);
+  if (marker === null) throw new Error(`run ${run} of task ${task.id} has no marker`);
+  return { variable: `${MARKER_NAME}=${marker}`, recorder: process ?? { pid: 0, startedAt: 'unknown' } };
 }
 
 /** Why an agent could not be started, for the task's record. */

@@ -2,6 +2,7 @@
 
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
+import { PhasrError } from '../base/errors.ts';
 import type { Environment } from '../base/environment.ts';
 import { userSettingsPath } from '../store/paths.ts';
 import { readSettings, type Settings, type SettingsPlaces } from '../store/settings.ts';
@@ -25,6 +26,16 @@ export function settingsIn(scope: SettingsScope): Promise<Settings> {
 /** As {@link settingsIn}, for the worktree that an operation was called in. */
 export function settingsHere(context: ScopeSource): Promise<Settings> {
   return settingsIn(scopeOf(context));
+}
+
+/** As {@link settingsHere}, where a mistake in a file must not keep from going on: null then. Whoever launches is told of it. */
+export async function settingsIfValid(context: ScopeSource): Promise<Settings | null> {
+  try {
+    return await settingsHere(context);
+  } catch (error) {
+    if (error instanceof PhasrError) return null;
+    throw error;
+  }
 }
 
 export type ScopeSource = Pick<Context, 'env' | 'currentTask' | 'repository'>;

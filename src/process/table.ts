@@ -68,6 +68,19 @@ export async function hasProcessWith(variable: string): Promise<boolean> {
   return false;
 }
 
+/** Memory that a process has in RAM now, in bytes; what it shares is counted for each. 0 when it has just ended, null where the system is not asked. */
+export function readResidentBytes(pid: number): number | null {
+  if (!usesProc) return null;
+  try {
+    // proc(5): VmRSS, in kB.
+    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024;
+  } catch {
+    // Safe to ignore: it has ended.
+    return 0;
+  }
+}
+
 let bootId: string | undefined;
 
 /** Field numbers as in proc(5): 3 state, 4 ppid, 5 pgrp, 6 session, 22 starttime (clock ticks since boot). */

@@ -31,7 +31,13 @@ export type Settings = {
   readonly jobs: Setting<number | null>;
   readonly timeoutMs: Setting<number | null>;
   readonly disk: { readonly floorBytes: Setting<number> };
-  readonly limits: { readonly noProgressMs: Setting<number>; readonly retriesMs: Setting<number> };
+  readonly limits: {
+    readonly noProgressMs: Setting<number>;
+    readonly retriesMs: Setting<number>;
+    /** Of all processes of a run together; null: none. */
+    readonly memoryBytes: Setting<number | null>;
+    readonly processes: Setting<number | null>;
+  };
   readonly notify: {
     readonly bell: Setting<boolean>;
     readonly desktop: Setting<boolean>;
@@ -168,6 +174,9 @@ function resolveSettings(layers: readonly Layer[]): Settings {
     limits: {
       noProgressMs: pick(({ noProgressMs }) => noProgressMs, 15 * MINUTE_MS),
       retriesMs: pick(({ retriesMs }) => retriesMs, 5 * MINUTE_MS),
+      // "0" is none, as everywhere.
+      memoryBytes: pick<number | null>(({ memoryBytes }) => memoryBytes || undefined, null),
+      processes: pick<number | null>(({ processes }) => processes, null),
     },
     notify: {
       bell: pick(({ bell }) => bell, true),

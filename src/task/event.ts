@@ -36,7 +36,14 @@ export type RunLimits = {
 };
 
 /** Why a run is being stopped. */
-export type StopReason = 'person' | 'time limit' | 'no progress' | 'retries' | 'wrong directory';
+export type StopReason =
+  | 'person'
+  | 'time limit'
+  | 'no progress'
+  | 'retries'
+  | 'wrong directory'
+  | 'memory limit'
+  | 'process limit';
 
 /** What the agent itself said of its run, as its reader understood it. */
 export type RunReport = {

@@ -88,6 +88,9 @@ function stopEvidence(run: Run, { by, detail }: NonNullable<Run['stop']>): strin
       return `stopped at its time limit of ${renderDuration(run.timeoutMs ?? 0)}`;
     case 'no progress':
       return `stopped, having printed nothing for ${renderDuration(run.limits.noProgressMs ?? 0)}${more}`;
+    case 'memory limit':
+    case 'process limit':
+      return `stopped at its ${by}${more}`;
     case 'wrong directory':
       return `stopped, working outside its worktree${more}`;
     case 'retries':

@@ -45,6 +45,8 @@ function settingRows(settings: Settings): readonly (readonly string[])[] {
     row('disk.floor', disk.floorBytes, renderSize),
     row('limits.no_progress', limits.noProgressMs, renderDuration),
     row('limits.retries', limits.retriesMs, renderDuration),
+    row('limits.memory', limits.memoryBytes, renderSize),
+    row('limits.processes', limits.processes, String),
     row('notify.bell', notify.bell, String),
     row('notify.desktop', notify.desktop, String),
     row('notify.command', notify.command, renderCommand),

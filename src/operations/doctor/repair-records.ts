@@ -15,7 +15,7 @@ import { foldTask } from '../../task/evolve.ts';
 import type { TaskId } from '../../task/names.ts';
 import type { Task } from '../../task/task.ts';
 import { type Context, SWEEP_CLAIM } from '../context.ts';
-import { type Settings, settingsHere } from '../settings.ts';
+import { settingsIfValid } from '../settings.ts';
 import { type Done, doneBy, leave, type Repair, type RepairPlan } from './repair-kinds.ts';
 import { makeHistory } from './rebuilt-history.ts';
 import { type TracedTask, traceTasks } from './traces.ts';
@@ -40,7 +40,7 @@ export async function planRecords(context: Context): Promise<RecordsPlan> {
   const known = records.state === 'whole' ? records.tasks : [];
   const { traced, unclear } = await traceTasks(context, new Set(known.map(({ id }) => id)));
   const { free, busy } = await sortByUse(traced);
-  const settings = await readSettings(context);
+  const settings = await settingsIfValid(context);
   const histories = await Promise.all(
     free.map(async (task) => ({ id: task.id, events: await makeHistory(context, task, settings) })),
   );
@@ -175,16 +175,6 @@ async function findWorker(
     if (row.pid !== process.pid && (await carriesVariable(row, `PHASR_WORKTREE=${worktreePath}`)))
       return row.pid;
   return undefined;
-}
-
-/** Settings that cannot be read must not keep a record from coming back. */
-async function readSettings(context: Context): Promise<Settings | null> {
-  try {
-    return await settingsHere(context);
-  } catch (error) {
-    if (error instanceof PhasrError) return null;
-    throw error;
-  }
 }
 
 /** The user's list of places, when it cannot be read: it is an index only, so a new one is as good. */

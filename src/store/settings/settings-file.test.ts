@@ -69,6 +69,8 @@ test('without files everything is the default', async () => {
     limits: {
       noProgressMs: { value: 900_000, origin: 'default' },
       retriesMs: { value: 300_000, origin: 'default' },
+      memoryBytes: { value: null, origin: 'default' },
+      processes: { value: null, origin: 'default' },
     },
     notify: {
       bell: { value: true, origin: 'default' },

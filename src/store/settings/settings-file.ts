@@ -33,6 +33,7 @@ const AGENT = table({
   install: z.optional(line),
 });
 
+const PROCESSES_MAX = 1_000_000;
 /** For each core; more than this is no limit. */
 const LOAD_MAX = 1000;
 
@@ -46,7 +47,14 @@ const SETTINGS = table({
   jobs: z.optional(wholeNumber(1, JOBS_MAX)),
   timeout: z.optional(duration),
   disk: z.optional(table({ floor: z.optional(size) })),
-  limits: z.optional(table({ no_progress: z.optional(duration), retries: z.optional(duration) })),
+  limits: z.optional(
+    table({
+      no_progress: z.optional(duration),
+      retries: z.optional(duration),
+      memory: z.optional(size),
+      processes: z.optional(wholeNumber(1, PROCESSES_MAX)),
+    }),
+  ),
   notify: z.optional(
     table({
       bell: z.optional(boolean),
@@ -87,6 +95,8 @@ const USER_ONLY: readonly Path[] = [
   ['snapshots', 'every'],
   ['isolation'],
   ['queue'],
+  ['limits', 'memory'],
+  ['limits', 'processes'],
 ];
 
 export type SettingsFileSource = {
@@ -124,6 +134,8 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     floorBytes: said.disk?.floor,
     noProgressMs: said.limits?.no_progress,
     retriesMs: said.limits?.retries,
+    memoryBytes: said.limits?.memory,
+    processes: said.limits?.processes,
     bell: said.notify?.bell,
     desktop: said.notify?.desktop,
     notifyCommand: said.notify?.command,

@@ -5,6 +5,12 @@ import type { SettingsFile } from './values.ts';
 /** What a new file is made for. `agent` is the one to take when none is named; null when none was found. */
 export type TemplateRequest = { readonly origin: SettingsFile['origin']; readonly agent: string | null };
 
+const MACHINE_LIMITS = [
+  '# How much memory, and how many processes, all that a run has started may have together.',
+  '# memory = "8GB"',
+  '# processes = 500',
+];
+
 const ISOLATION = [
   '[queue]',
   '# Start nothing beside others while less memory than this is available, or the load of a minute is higher than this for each core.',
@@ -58,6 +64,7 @@ export function renderSettingsTemplate({ origin, agent }: TemplateRequest): stri
     '# no_progress = "15m"',
     '# How long it may go on asking its model in vain.',
     '# retries = "5m"',
+    ...(isUsers ? MACHINE_LIMITS : []),
     '',
     '[notify]',
     "# Ring the terminal's bell when a task wants you.",

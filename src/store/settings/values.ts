@@ -35,6 +35,8 @@ export type SettingsValues = {
   readonly floorBytes: number | undefined;
   readonly noProgressMs: number | undefined;
   readonly retriesMs: number | undefined;
+  readonly memoryBytes: number | undefined;
+  readonly processes: number | undefined;
   readonly bell: boolean | undefined;
   readonly desktop: boolean | undefined;
   readonly notifyCommand: readonly string[] | undefined;
