@@ -15,6 +15,10 @@ import { interleave } from './timing.mjs';
 
 const OVERHEAD_MS_MAX = 300;
 const GIT_PROCESSES_MAX = 10;
+export const WALLS = 'sandbox start';
+const WALLS_MS_MAX = 30;
+/** A few milliseconds between two launches need more rounds than a launch. */
+const WALLS_ROUNDS_MIN = 15;
 
 /** @param {{ readonly label: string }} fixture */
 export function launchNames({ label }) {
@@ -134,6 +138,34 @@ function reportLaunch({ report }, fixture, { tasks, checkouts }) {
     unit: 'ms',
     ratio: null,
     limit: null,
+    git: [],
+  });
+}
+
+/**
+ * What the sandbox adds to a launch: its probe, and the walls of the run itself. Both launches are made in each round.
+ * @param {Bench} bench
+ * @param {Fixture} fixture
+ */
+export async function measureWalls({ world, rounds, report }, fixture) {
+  const launch = async (/** @type {string} */ level) =>
+    (await launchTask(world, fixture, { env: { PHASR_SANDBOX: level } })).firstInstructionMs;
+  const pairs = await interleave({
+    rounds: Math.max(rounds, WALLS_ROUNDS_MIN),
+    warmUp: true,
+    baseline: () => launch('off'),
+    subject: () => launch('auto'),
+  });
+  report({
+    name: WALLS,
+    baseline: null,
+    subject: {
+      label: 'run to agent, with walls less without',
+      values: pairs.subject.map((ms, round) => ms - (pairs.baseline[round] ?? 0)),
+    },
+    unit: 'ms',
+    ratio: null,
+    limit: { of: 'subject', by: 'median', side: 'at most', value: WALLS_MS_MAX },
     git: [],
   });
 }

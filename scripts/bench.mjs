@@ -10,7 +10,14 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { crossCheck } from '../bench/cross-check.mjs';
 import { discardName, measureDiscard } from '../bench/discard.mjs';
-import { launchNames, lookNames, measureLaunch, measureLooks } from '../bench/launch.mjs';
+import {
+  launchNames,
+  lookNames,
+  measureLaunch,
+  measureLooks,
+  measureWalls,
+  WALLS,
+} from '../bench/launch.mjs';
 import { measureMemory, memoryNames } from '../bench/memory.mjs';
 import { measureMerge, mergeName } from '../bench/merge.mjs';
 import { judge, renderTable, renderVerdict } from '../bench/report.mjs';
@@ -145,6 +152,7 @@ async function measureAll(bench, plans) {
     if (bench.wants(LIST)) await measureList(bench, fixture);
     if (bench.wants(RECOVER)) await measureRecover(bench, fixture, await makeSynthetic(world, SMALL_FILES));
   }
+  if (bench.wants(WALLS)) await measureWalls(bench, await makeSynthetic(world, SMALL_FILES));
   if (Object.values(memoryNames).some(bench.wants))
     await measureMemory(bench, await makeSynthetic(world, SMALL_FILES));
   /** @type {Planned[]} */
