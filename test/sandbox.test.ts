@@ -1,14 +1,15 @@
 /** The sandbox: an agent reaches nothing of the repository and of other tasks, and hardly notices (user pains P7, P12, P17). */
 
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Answer, TaskJson } from './support/answer.ts';
 import { listFiles } from './support/files.ts';
 import { asNobody, canBecomeNobody } from './support/ordinary-user.ts';
 import { waitFor } from './support/wait-for.ts';
-import { makeWorld, type World } from './support/world.ts';
+import { CLI, makeWorld, type World } from './support/world.ts';
 
 const probe = spawnSync('bwrap', ['--dev-bind', '/', '/', '--proc', '/proc', '--unshare-pid', 'true']);
 const walled = test.skipIf(probe.status !== 0);
@@ -216,6 +217,47 @@ walled('stopping asks the agent behind the walls first, and what does not listen
     await waitFor('everything to end', () => world.processes().length === 0);
   }
 });
+
+walled(
+  'phasr exec runs what a person types behind the same walls, with his terminal, signals and exit codes',
+  async () => {
+    await using world = makeWorld('walls-exec');
+    world.init();
+    const { worktree } = await world.task('true');
+    const evil = join(world.repo, 'evil');
+    const script = `cat; echo evil > "${evil}" || echo refused; echo ok > ok; exit 7`;
+    const exec = ['exec', '1', '--', 'sh', '-c', script];
+    const ran = await world.phasr(exec, { ...AUTO, stdin: 'typed\n' });
+    expect([ran.code, ran.stdout]).toEqual([7, 'typed\nrefused\n']);
+    expect([existsSync(evil), existsSync(join(worktree, 'ok'))]).toEqual([false, true]);
+    expect((await world.phasr(exec, { env: { PHASR_SANDBOX: 'off' } })).code).toBe(7);
+    expect(existsSync(evil)).toBe(true);
+    expect((await world.phasr(['exec', '1', '--', 'no-such-program'], AUTO)).code).toBe(127);
+    const child = spawn(
+      process.execPath,
+      [
+        CLI,
+        'exec',
+        '1',
+        '--',
+        'sh',
+        '-c',
+        `trap 'echo bye > bye; exit 9' TERM; touch ready; while :; do sleep 0.05; done`,
+      ],
+      {
+        cwd: world.repo,
+        env: { ...world.env, ...AUTO.env },
+        stdio: 'ignore',
+      },
+    );
+    await waitFor('the command', () => existsSync(join(worktree, 'ready')));
+    const ended = once(child, 'close');
+    child.kill('SIGTERM');
+    expect((await ended)[0]).toBe(9);
+    expect(existsSync(join(worktree, 'bye'))).toBe(true);
+    await waitFor('everything to end', () => world.processes().length === 0);
+  },
+);
 
 walled('a strict sandbox closes home, /tmp and the network but for what the settings list', async () => {
   await using world = makeWorld('walls-strict');

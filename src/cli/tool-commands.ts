@@ -103,8 +103,8 @@ export const TOOL_COMMANDS: readonly CommandDeclaration[] = [
       TASKS_NOTE,
       '',
       'The command gets your terminal, its exit code is that of phasr, and Ctrl-C goes to it. No shell reads it: for one, give sh -c "…". It has',
-      'PHASR_TASK, PHASR_BRANCH, PHASR_BASE and PHASR_WORKTREE set. With several tasks there is a heading for each and a summary on standard error,',
-      'and the exit code is 1 if one failed.',
+      'PHASR_TASK, PHASR_BRANCH, PHASR_BASE and PHASR_WORKTREE set, and runs behind the same walls as the agents (PHASR_SANDBOX=off takes them away).',
+      'With several tasks there is a heading for each and a summary on standard error, and the exit code is 1 if one failed.',
     ].join('\n'),
     options: [
       {

@@ -6,10 +6,13 @@ import { PhasrError } from '../base/errors.ts';
 import type { Environment } from '../base/environment.ts';
 import { findWorktree } from '../git/clean-room.ts';
 import { personGitEnvironment } from '../git/environment.ts';
+import { findProgram } from '../process/find.ts';
 import { type ForegroundEnd, runForeground, startDetached } from '../process/spawn.ts';
+import { signalBehindWalls } from '../process/stop.ts';
 import type { TaskId } from '../task/names.ts';
 import type { Task } from '../task/task.ts';
 import { type Context, requireTask } from './context.ts';
+import { confine } from './sandbox.ts';
 
 export type { ForegroundEnd };
 
@@ -22,6 +25,8 @@ export type Entered = {
   readonly env: Environment;
   /** Runs a program there on the person's terminal, as {@link runForeground}. Throws `program-missing`. */
   readonly run: (command: readonly string[], stdout: 'output' | 'error') => Promise<ForegroundEnd>;
+  /** As `run`, behind the same walls as the task's agent, where there are any. Throws `refused` when they are asked for and there are none. */
+  readonly runConfined: (command: readonly string[], stdout: 'output' | 'error') => Promise<ForegroundEnd>;
   /** Starts a program there that opens a window of its own and outlives this process. Throws `program-missing`. */
   readonly start: (command: readonly string[]) => Promise<void>;
 };
@@ -39,6 +44,15 @@ export function enterTask(context: Context, id: TaskId): Entered {
     isAgentAtWork: task.phase.kind === 'running',
     env,
     run: (command, stdout) => runForeground(program(command), stdout),
+    runConfined: async (command, stdout) => {
+      // One that is not there is to be missed as ever.
+      if (findProgram(command[0] ?? '', env, path) === undefined)
+        return runForeground(program(command), stdout);
+      const confined = await confine(context, task, { command, reports: [], place: 'foreground' });
+      const isWalled = confined.confinement.level !== 'off';
+      const passOn = isWalled ? signalBehindWalls : null;
+      return runForeground(program(confined.command), stdout, passOn);
+    },
     start: async (command) => void (await startDetached(program(command), 'ignore')),
   };
 }

@@ -51,6 +51,7 @@ export async function startRun(context: Context, task: Task): Promise<Following>
   const { command, confinement } = await confine(context, task, {
     command: commandWithPrompt(run.command, run.prompt),
     reports: [paths.signals],
+    place: 'background',
   });
   const agent = await startAgent({
     command,

@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
 import { listWorktreePaths } from '../git/worktree.ts';
-import { findMason, type Mason, type Walls, wallIn } from '../process/sandbox.ts';
+import { findMason, type Mason, type Walls, wallIn, wallInForeground } from '../process/sandbox.ts';
 import type { Confinement } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import { latestRun, type Task } from '../task/task.ts';
@@ -14,6 +14,13 @@ import { type Settings, settingsHere } from './settings.ts';
 
 /** A command as it is to be started, and what was put around it. */
 export type Confined = { readonly command: readonly string[]; readonly confinement: Confinement };
+
+type ToConfine = {
+  readonly command: readonly string[];
+  readonly reports: readonly string[];
+  /** `foreground`: it has a person's terminal. */
+  readonly place: 'background' | 'foreground';
+};
 
 /** Goes before the settings, for one shell. */
 const VARIABLE = 'PHASR_SANDBOX';
@@ -25,16 +32,17 @@ const VARIABLE = 'PHASR_SANDBOX';
 export async function confine(
   context: Context,
   task: Task,
-  { command, reports }: { readonly command: readonly string[]; readonly reports: readonly string[] },
+  { command, reports, place }: ToConfine,
 ): Promise<Confined> {
   const { isolation } = await settingsHere(context);
   const wanted = readLevel(context.env[VARIABLE] ?? '') ?? isolation.sandbox.value;
   if (wanted === 'off') return { command, confinement: { level: 'off', why: null } };
   const level = wanted === 'strict' ? 'strict' : 'light';
-  const mason = await findMason(context.env, level);
+  const mason = await findMason(context.env, level, place);
   if (mason.kind === 'none') return withoutWalls(wanted, command, mason);
   const { walls, open } = planWalls(context, task, { level, isolation, reports });
-  return { command: wallIn(mason, walls, command), confinement: { level, why: open } };
+  const wall = place === 'foreground' ? wallInForeground : wallIn;
+  return { command: wall(mason, walls, command), confinement: { level, why: open } };
 }
 
 /** By which reason the person was told that there is no sandbox. */

@@ -47,6 +47,24 @@ export function wallIn(
   return [program, ...renderWalls(walls), '--', ...command];
 }
 
+const SIGNALS = 'HUP,INT,QUIT,TERM';
+
+/** A program that gets its default signal actions back (coreutils 8.31 or newer); `sh` because env would take `A=b` for no program. */
+const LISTENING = ['env', `--default-signal=${SIGNALS}`, 'sh', '-c', 'exec "$@"', 'phasr-exec'];
+
+/**
+ * As {@link wallIn}, for a command on a person's terminal: the walls take no notice of the signals that its keys send to all, so that the command alone decides
+ * what they do.
+ */
+export function wallInForeground(
+  mason: Mason & { readonly kind: 'bubblewrap' },
+  walls: Walls,
+  command: readonly string[],
+): readonly string[] {
+  const deaf = ['sh', '-c', 'trap "" HUP INT QUIT TERM; exec "$@"', 'phasr-exec'];
+  return [...deaf, ...wallIn(mason, walls, [...LISTENING, ...command])];
+}
+
 function renderWalls({ level, hasNetwork, readOnly, writable, fixed }: Walls): readonly string[] {
   const isRoot = process.getuid?.() === 0;
   return [
@@ -67,8 +85,12 @@ function renderWalls({ level, hasNetwork, readOnly, writable, fixed }: Walls): r
 
 const PROBE_LIMITS = { timeoutMs: 10_000, stdoutBytesMax: 64 * 1024 };
 
-/** Tries walls of a level. Starts one program; on anything but Linux none. */
-export async function findMason(env: Environment, level: Walls['level']): Promise<Mason> {
+/** Tries walls of a level, for a foreground command those. Starts one program; on anything but Linux none. */
+export async function findMason(
+  env: Environment,
+  level: Walls['level'],
+  place: 'background' | 'foreground' = 'background',
+): Promise<Mason> {
   if (process.platform !== 'linux') {
     const hint = 'Agents there are kept apart by their worktrees and private git dirs.';
     return { kind: 'none', why: `no sandbox is known for ${process.platform}`, hint };
@@ -79,14 +101,15 @@ export async function findMason(env: Environment, level: Walls['level']): Promis
     return { kind: 'none', why: 'bubblewrap is not installed', hint };
   }
   const walls = { level, hasNetwork: level === 'light', readOnly: ['/usr'], writable: [], fixed: [] };
-  const [, ...args] = wallIn({ kind: 'bubblewrap', program }, walls, ['true']);
+  const wall = place === 'foreground' ? wallInForeground : wallIn;
+  const [file = program, ...args] = wall({ kind: 'bubblewrap', program }, walls, ['true']);
   try {
-    const { exitCode } = await runToEnd({ file: program, args, cwd: '/', env }, PROBE_LIMITS);
+    const { exitCode } = await runToEnd({ file, args, cwd: '/', env }, PROBE_LIMITS);
     if (exitCode === 0) return { kind: 'bubblewrap', program };
   } catch (error) {
     if (!(error instanceof PhasrError)) throw error;
   }
-  return { kind: 'none', ...whatForbids([program, ...args]) };
+  return { kind: 'none', ...whatForbids([file, ...args]) };
 }
 
 /** Kernel settings that close user namespaces, and how they are opened. */

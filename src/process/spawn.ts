@@ -187,16 +187,23 @@ const PASSED_ON = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
 /**
  * Runs a program with the person's own standard input, output and error, and waits as long as it takes; no signal ends this process before it.
  * What a terminal's keys send (Ctrl-C, Ctrl-\) the terminal gives to the program itself; every other signal is passed on to it.
- * `stdout` 'error' sends its output to standard error instead. Throws `program-missing` when it cannot be started.
+ * `passOn` does that where the program is not the one that is to get it, given its pid. `stdout` 'error' sends its output to standard error instead. Throws `program-missing` when it cannot be started.
  */
-export async function runForeground(program: Program, stdout: 'output' | 'error'): Promise<ForegroundEnd> {
+export async function runForeground(
+  program: Program,
+  stdout: 'output' | 'error',
+  passOn: ((pid: number, name: NodeJS.Signals) => Promise<void>) | null = null,
+): Promise<ForegroundEnd> {
   const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
   const child = start(program, ['inherit', stdout === 'output' ? 'inherit' : 2, 'inherit']);
   let received: NodeJS.Signals | null = null;
   const onSignal = (name: NodeJS.Signals): void => {
     received ??= name;
     const isByKey = hasTerminal && (name === 'SIGINT' || name === 'SIGQUIT');
-    if (!isByKey) child.kill(name);
+    if (isByKey) return;
+    if (passOn === null || child.pid === undefined) child.kill(name);
+    // Safe to leave: what cannot be reached has ended, or says so by its exit code.
+    else void passOn(child.pid, name).catch(() => child.kill('SIGKILL'));
   };
   for (const name of PASSED_ON) process.on(name, onSignal);
   try {

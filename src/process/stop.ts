@@ -110,6 +110,17 @@ async function endRecorder(recorder: ProcessIdentity): Promise<void> {
   }
 }
 
+/** Sends a signal to the command behind walls whose outermost process is `pid`: to what bubblewrap has started, not to bubblewrap. */
+export async function signalBehindWalls(pid: number, name: NodeJS.Signals): Promise<void> {
+  const rows = await listProcesses();
+  const root = rows.find((row) => row.pid === pid);
+  if (root === undefined) return;
+  const chosen = new Map([[pid, root]]);
+  addDescendants(rows, chosen);
+  for (const row of chosen.values())
+    if (row.program !== 'bwrap' && chosen.get(row.parentPid)?.program === 'bwrap') await signal(row, name);
+}
+
 async function signal(target: ProcessIdentity, name: NodeJS.Signals): Promise<void> {
   if (!(await isAlive(target))) return;
   try {

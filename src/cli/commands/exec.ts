@@ -51,7 +51,7 @@ async function execIn(
     const entered = await phasr.enter(id);
     if (entered.isAgentAtWork) output.note(`phasr: the agent of task ${id} is at work in the same files`);
     const stdout = flag(options, 'json') ? 'error' : 'output';
-    const end = await invocation.leaveSignals(() => entered.run(rest ?? [], stdout));
+    const end = await invocation.leaveSignals(() => entered.runConfined(rest ?? [], stdout));
     return { task: id, ms: took(), error: null, ...describeEnd(end) };
   } catch (error) {
     const isOfTask =
