@@ -259,6 +259,33 @@ walled(
   },
 );
 
+const hasLfs = spawnSync('git', ['lfs', 'version']).status === 0;
+
+test.skipIf(probe.status !== 0 || !hasLfs)(
+  "behind walls git-lfs works, and the person's store of large files is not written by an agent (needs git-lfs)",
+  async () => {
+    await using world = makeWorld('walls-lfs');
+    world.init();
+    world.git(['lfs', 'install', '--skip-repo']);
+    world.commit('lfs', {
+      '.gitattributes': '*.bin filter=lfs diff=lfs merge=lfs -text\n',
+      'a.bin': Buffer.alloc(5000, 7),
+    });
+    const script = [
+      'test "$(wc -c < a.bin)" -eq 5000 || exit 9',
+      'head -c 3000 /dev/zero > b.bin; git add b.bin; git commit -qm b; head -c 400 /dev/zero > c.bin',
+      `rm -rf "${world.repo}/.git/lfs" 2>/dev/null; echo evil > "${world.repo}/.git/lfs/evil"`,
+      'git lfs fsck > /dev/null',
+    ].join('\n');
+    const task = await world.task(script, AUTO);
+    expect([task.state, task.run.sandbox?.level]).toEqual(['done', 'light']);
+    await world.ok(['merge', '1']);
+    expect(['a.bin', 'b.bin', 'c.bin'].map((name) => world.read(name).length)).toEqual([5000, 3000, 400]);
+    expect(world.git(['lfs', 'fsck'])).toContain('OK');
+    expect(existsSync(join(world.repo, '.git/lfs/evil'))).toBe(false);
+  },
+);
+
 walled('a strict sandbox closes home, /tmp and the network but for what the settings list', async () => {
   await using world = makeWorld('walls-strict');
   world.init();

@@ -112,14 +112,7 @@ function planWalls(
         realPath(commonDir),
         realPath(context.user.root),
       ].sort((one, other) => one.length - other.length),
-      writable: [
-        ...(isStrict ? own : []),
-        worktreePath,
-        privateDir,
-        // git-lfs keeps what it makes in the person's own store.
-        join(commonDir, 'lfs'),
-        ...reports,
-      ],
+      writable: [...(isStrict ? own : []), worktreePath, privateDir, ...reports],
       fixed: [join(worktreePath, '.git')],
     },
     open: open.length === 0 ? null : `your home lies in ${open.join(', ')}, which is not protected`,
