@@ -222,6 +222,8 @@ async function argumentValues(position: Position, sources: Sources): Promise<Com
       return 'files';
     case 'shell':
       return ['bash', 'zsh', 'fish', 'powershell'].map(plain);
+    case 'pauseresume':
+      return ['pause', 'resume'].map(plain);
     case 'kind':
       return ['done', 'needs-input', 'progress'].map(plain);
     case 'prompt':
@@ -247,6 +249,7 @@ const ADMITTED: Readonly<Record<string, (glimpsed: GlimpsedTask) => boolean>> = 
   exec: ({ task }) => task.directory !== null,
   path: ({ task }) => task.directory !== null,
   diff: ({ task }) => task.directory !== null,
+  sync: ({ task }) => task.directory !== null,
 };
 
 /** Ids; after a comma those that may follow in the list. One that is named already is not offered again. */

@@ -26,25 +26,40 @@ export type Made = {
 export const NOTHING_MADE: Made = { refs: [], stashes: 0, settings: [] };
 
 const CONFIG_BYTES_MAX = 4 * 1024 * 1024;
+/** The most of a `packed-refs` file that is read: 2 million refs. */
+const PACKED_BYTES_MAX = 256 * 1024 * 1024;
 const REFLOG_BYTES_MAX = 16 * 1024 * 1024;
 /** Who makes more refs than this is shown these. */
 const REFS_MAX = 10_000;
 
 /** Looks at the private git dir. One git process when the settings' text differs from what was given, else none. */
 export async function readMade(dirs: TaskDirs, own: string, place: GitPlace): Promise<Made> {
-  const given = readGivenRefs(dirs);
+  const given = readGivenText(dirs);
   // Made by a version that kept no copy: what is the agent's cannot be told.
   if (given === undefined || findStat(dirs.privateDir)?.isDirectory() !== true) return NOTHING_MADE;
-  const refs = [...readPrivateRefs(dirs)]
-    .filter(([name, oid]) => name !== own && name !== 'refs/stash' && given.get(name) !== oid)
+  const refs = listMadeRefs(dirs, own, given)
     .map(([name, oid]) => ({ name: Buffer.from(name, 'latin1').toString('utf8'), oid }))
     .filter(({ name }) => !name.includes('\u{FFFD}'));
   return { refs, stashes: countStashes(dirs), settings: await readMadeSettings(dirs, place) };
 }
 
+function listMadeRefs(dirs: TaskDirs, own: string, givenText: string): readonly (readonly [string, Oid])[] {
+  const packed = readPlainFile(join(dirs.privateDir, 'packed-refs'), PACKED_BYTES_MAX) ?? '';
+  // There may be 50,000 of them, and mostly nobody has touched the file.
+  const candidates = packed === givenText ? readLooseRefs(dirs) : readPrivateRefs(dirs);
+  const other = [...candidates].filter(([name]) => name !== own && name !== 'refs/stash');
+  if (other.length === 0) return [];
+  const given = parsePackedRefs(givenText);
+  return other.filter(([name, oid]) => given.get(name) !== oid);
+}
+
 /** Every ref of the private git dir by its full name (latin1): packed ones, and loose ones, which go before them. */
-function readPrivateRefs({ privateDir }: TaskDirs): ReadonlyMap<string, Oid> {
-  const refs = new Map(readPackedRefs(privateDir));
+function readPrivateRefs(dirs: TaskDirs): ReadonlyMap<string, Oid> {
+  return new Map([...readPackedRefs(dirs.privateDir), ...readLooseRefs(dirs)]);
+}
+
+function readLooseRefs({ privateDir }: TaskDirs): ReadonlyMap<string, Oid> {
+  const refs = new Map<string, Oid>();
   for (const name of listLoose(privateDir, 'refs')) {
     const oid = parseOid((readPlainFile(join(privateDir, name), 256) ?? '').trim());
     if (oid !== undefined) refs.set(Buffer.from(name, 'utf8').toString('latin1'), oid);
@@ -91,9 +106,8 @@ async function listSettingsOf(place: GitPlace, file: string): Promise<readonly s
   return exitCode === 0 ? stdout.toString('utf8').split('\0').slice(0, -1) : null;
 }
 
-function readGivenRefs(dirs: TaskDirs): ReadonlyMap<string, Oid> | undefined {
-  const text = readPlainFile(givenPaths(dirs).refs, CONFIG_BYTES_MAX * 64);
-  return text === undefined ? undefined : parsePackedRefs(text);
+function readGivenText(dirs: TaskDirs): string | undefined {
+  return readPlainFile(givenPaths(dirs).refs, PACKED_BYTES_MAX);
 }
 
 /** What giving newer refs came to: how many the task has now as the user has them, and which stay as the agent made them. */
@@ -106,7 +120,7 @@ export type Refreshed =
  * own protocol: `busy` when the agent's git holds the lock. The objects are borrowed, so nothing is copied.
  */
 export function refreshRefs(dirs: TaskDirs, packedRefs: string): Refreshed {
-  const given = readGivenRefs(dirs) ?? new Map<string, Oid>();
+  const given = parsePackedRefs(readGivenText(dirs) ?? '');
   const wanted = parsePackedRefs(packedRefs);
   const path = join(dirs.privateDir, 'packed-refs');
   let lock: number;
