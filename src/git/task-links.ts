@@ -91,13 +91,16 @@ function borrowedLinks(
   const kept = (lines ?? '').split(/(?<=\n)/).filter((text) => {
     return text !== line(commonDir) && (old === undefined || text !== line(old));
   });
-  const config = join(gitDir, 'config');
-  const settings = readPlainFile(config, SETTINGS_BYTES_MAX);
   const start = (of: string): string => `"${escapeValue(latin1Bytes(of))}/`;
+  // The second: what the agent was given.
+  const configs = ['config', 'given-config'].flatMap((name): readonly WrongLink[] => {
+    const path = join(gitDir, name);
+    const found = readPlainFile(path, SETTINGS_BYTES_MAX);
+    if (found === undefined || old === undefined) return [];
+    return [{ path, found, wanted: found.replaceAll(start(old), start(commonDir)) }];
+  });
   return [
-    ...(settings === undefined || old === undefined
-      ? []
-      : [{ path: config, found: settings, wanted: settings.replaceAll(start(old), start(commonDir)) }]),
+    ...configs,
     // The last one: it says where the repository was, should the mending be cut short.
     { path: alternates, found: lines, wanted: [line(commonDir), ...kept].join('') },
   ];
