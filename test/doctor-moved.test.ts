@@ -143,7 +143,7 @@ test('a new repository in the place of a moved one, with a task of the same name
   expect(task).toMatchObject({ state: 'failed' });
   expect(task.evidence).toContain(`${worktree} is in the way, and not of this repository`);
   expect(told(await fix(world, { cwd: moved }))).toEqual([
-    expect.stringMatching(/^done: the repository was moved from .* 5 files of task 1 still name: put right$/),
+    expect.stringMatching(/^done: the repository was moved from .* 6 files of task 1 still name: put right$/),
   ]);
   expect(stateOf(world, worktree)).toEqual(state);
   await world.ok(['discard', '1']);
