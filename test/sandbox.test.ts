@@ -298,6 +298,7 @@ walled('a strict sandbox closes home, /tmp and the network but for what the sett
   const script = [
     'exec 2>/dev/null',
     'echo evil > "$HOME/.bashrc"; echo evil > /usr/evil; echo 1 > "$HOME/.cache/ok"; echo 1 > /tmp/ok && echo tmp > tmp',
+    'ls -A /run > services',
     'cat /proc/net/dev | tail -n +3 | wc -l > interfaces',
     'git commit -q --allow-empty -m own; git stash list',
   ].join('\n');
@@ -307,6 +308,7 @@ walled('a strict sandbox closes home, /tmp and the network but for what the sett
   expect(existsSync(join(world.home, '.cache/ok'))).toBe(true);
   expect(world.read('tmp', task.worktree)).toBe('tmp\n');
   expect(world.read('interfaces', task.worktree).trim()).toBe('1');
+  expect(world.read('services', task.worktree)).toBe('');
   expect(world.git(['log', '--format=%s', task.branch])).toContain('own');
   expect(existsSync('/tmp/ok')).toBe(false);
 });

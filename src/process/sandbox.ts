@@ -11,7 +11,7 @@ import { runToEnd } from './spawn.ts';
 
 /** Paths are absolute and free of links. Later lists go before earlier ones, below the same folder. */
 export type Walls = {
-  /** `light`: all else is as it is. `strict`: all else is read-only, `/tmp` is empty and the walls' own. */
+  /** `light`: all else is as it is. `strict`: all else is read-only, `/tmp` and `/run` are empty and the walls' own. */
   readonly level: 'light' | 'strict';
   readonly hasNetwork: boolean;
   /** Not changed, with all that is below; what is not there is left out. */
@@ -37,6 +37,9 @@ const CAPABILITIES_DROPPED = [
   'CAP_MKNOD',
   'CAP_DAC_READ_SEARCH',
 ];
+
+/** Where systemd keeps the file that `/etc/resolv.conf` leads to. */
+const RESOLVER = '/run/systemd/resolve';
 
 /** The program and arguments that run a command behind walls, in the working directory of whoever starts it. */
 export function wallIn(
@@ -69,8 +72,10 @@ function renderWalls({ level, hasNetwork, readOnly, writable, fixed }: Walls): r
   const isRoot = process.getuid?.() === 0;
   return [
     ...(level === 'strict'
-      ? ['--ro-bind', '/', '/', '--dev', '/dev', '--tmpfs', '/tmp', '--unshare-ipc']
+      ? // A socket can be talked to through a read-only wall: those of the machine's services are not there.
+        ['--ro-bind', '/', '/', '--dev', '/dev', '--tmpfs', '/tmp', '--tmpfs', '/run', '--unshare-ipc']
       : ['--dev-bind', '/', '/']),
+    ...(level === 'strict' && hasNetwork ? ['--ro-bind-try', RESOLVER, RESOLVER] : []),
     '--proc',
     '/proc',
     '--unshare-pid',
