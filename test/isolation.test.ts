@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import fs from 'node:fs';
 import { simpleGit } from 'simple-git';
 import { expect, test } from 'vitest';
+import { fix } from './support/doctor.ts';
 import { listFiles } from './support/files.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
@@ -293,6 +294,42 @@ test("after the agent's end its own git sees its work committed, and the user's 
   await world.json(['resume', '1']);
   expect(readFileSync(join(task.worktree, '.git'), 'utf8')).toBe(link);
 });
+
+test.each([
+  ['without walls', 'off'],
+  ['behind walls, where there are any', 'auto'],
+])(
+  "the user's repair, unlock, prune, branch -m and gc while an agent works cost it nothing, %s",
+  async (_, sandbox) => {
+    await using world = makeWorld('hands-meanwhile');
+    world.init();
+    const gate = join(world.root, 'gate');
+    const script = `until test -e "${gate}"; do git rev-parse --absolute-git-dir > where; done; echo 1 > one; git add one; git commit -qm own; echo 2 > two`;
+    await world.ok(['run', 'x', '--detach', '--', 'sh', '-c', script], { env: { PHASR_SANDBOX: sandbox } });
+    const { worktree, branch } = await waitFor('the agent to work', async () => {
+      const task = (await world.json(['list'])).tasks[0];
+      return task.state === 'running' && world.has('where', task.worktree) ? task : undefined;
+    });
+    const own = join(world.repo, '.git/phasr/tasks/1/git/worktrees/phasr-1');
+    const link = readFileSync(join(worktree, '.git'), 'utf8');
+    world.git(['worktree', 'repair', worktree]);
+    world.git(['worktree', 'unlock', worktree]);
+    world.git(['worktree', 'prune']);
+    world.git(['branch', '-m', branch, 'mine']);
+    world.git(['gc', '-q', '--prune=now']);
+    await waitFor('the link to be put back', () => readFileSync(join(worktree, '.git'), 'utf8') === link);
+    await waitFor('the agent to see it', () => world.read('where', worktree) === `${own}\n`);
+    writeFileSync(gate, '');
+    const { tasks } = await world.json(['wait', '1']);
+    expect(`${tasks[0].state} ${await world.ok(['logs', '1'])}`).toBe('done ');
+    await fix(world);
+    const head = (await world.json(['show', '1'])).head;
+    expect(world.git(['log', '--format=%s', head]).split('\n')).toEqual(['x', 'own', 'base']);
+    expect(world.git(['show', `${head}:two`])).toBe('2');
+    // What was renamed is the person's, as it was when he did it.
+    expect(world.git(['log', '--format=%s', 'mine'])).toBe('base');
+  },
+);
 
 test('commits are taken over while the agent works, whenever somebody looks', async () => {
   await using world = makeWorld('look');

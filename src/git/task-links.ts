@@ -3,7 +3,18 @@
  * the repository, the worktree or the folder of all worktrees was moved. Compared as text and replaced whole; git is not asked, and nothing is followed.
  */
 
-import { existsSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  realpathSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, isAbsolute, join, relative } from 'node:path';
 import { branchRef } from '../base/oid.ts';
 import { uniqueName } from '../base/unique.ts';
@@ -123,6 +134,31 @@ export function mendLink({ path, wanted }: WrongLink, top: string): boolean {
   writeFileSync(partial, wanted, { encoding: 'latin1', flag: 'wx' });
   renameSync(partial, path);
   return true;
+}
+
+/**
+ * Puts a worktree's `.git` file back that `git worktree repair` has pointed at the user's repository, while its agent works. In place: behind walls the agent
+ * sees this very file, and no other that took its name. Whatever else the file says is the agent's doing, and stays.
+ */
+export function keepGitFile(dirs: TaskDirs): void {
+  const path = join(dirs.worktreePath, '.git');
+  if (readPlainFile(path, 8192)?.trimEnd() !== latin1Bytes(`gitdir: ${dirs.registrationDir}`)) return;
+  let file: number;
+  try {
+    file = openSync(path, constants.O_WRONLY | (constants.O_NOFOLLOW ?? 0));
+  } catch {
+    // Safe to ignore: it has just gone, or may not be written; the next look finds it as it is.
+    return;
+  }
+  try {
+    // Of another name it would be another file as well.
+    const stat = fstatSync(file);
+    if (!stat.isFile() || stat.nlink !== 1) return;
+    const text = Buffer.from(gitFileText(dirs));
+    ftruncateSync(file, writeSync(file, text, 0, text.length, 0));
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** What a folder is to a task: its own worktree, that of a task of another repository, or neither. */

@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { MARKER_NAME, commandWithPrompt, taskVariables } from '../agent/command.ts';
 import { asStorageFailure, PhasrError } from '../base/errors.ts';
 import { agentGitEnvironment } from '../git/environment.ts';
+import { keepGitFile } from '../git/task-links.ts';
 import type { ProcessIdentity } from '../base/identity.ts';
 import { readExitStatus, startAgent } from '../process/recorder.ts';
 import { makeHole } from '../process/hole.ts';
@@ -19,7 +20,7 @@ import { type Attendance, attendTo, type StopWish } from './attend.ts';
 import { confine } from './sandbox.ts';
 import { keepWhileWorking } from './snapshot.ts';
 import { watchConsumption } from './consumption.ts';
-import { type Context, recordFacts, requireTask } from './context.ts';
+import { type Context, dirsOf, recordFacts, requireTask } from './context.ts';
 import { startWaiting } from './dispatch.ts';
 
 /** How often the supervisor looks: at the transcript's size, at requests to stop, at the time limit. */
@@ -110,6 +111,7 @@ export async function followRun(context: Context, following: Following): Promise
   const keeper = await keepWhileWorking(context);
   const over = new AbortController();
   void following.exit?.then(() => over.abort());
+  const dirs = dirsOf(context, task);
   const consumption = await watchConsumption(context, belongingTo(task));
   let lastEvent = -1;
   let lookedAtLineMs = context.clock.nowMs();
@@ -121,6 +123,7 @@ export async function followRun(context: Context, following: Following): Promise
     const wish = attendance.look(task) ?? overTime(context, task) ?? (await consumption.look());
     await boundOutput(paths);
     keeper.look(task);
+    keepGitFile(dirs);
     if (context.clock.nowMs() - lookedAtLineMs >= LINE_EVERY_MS) {
       lookedAtLineMs = context.clock.nowMs();
       await startWaiting(context);
