@@ -331,6 +331,19 @@ test.each([
   },
 );
 
+test("a person's own git sees an agent's commits while it works, without any command of Phasr's", async () => {
+  await using world = makeWorld('followed');
+  world.init();
+  const gate = join(world.root, 'gate');
+  const script = `echo 1 > one; git add one; git commit -qm first; until test -e "${gate}"; do sleep 0.05; done`;
+  await world.ok(['run', 'x', '--detach', '--', 'sh', '-c', script]);
+  const subject = (): string => world.git(['log', '-1', '--format=%s', 'phasr/task-1-x']);
+  await waitFor('the commit', () => subject() === 'first');
+  expect((await world.json(['list'])).tasks[0].state).toBe('running');
+  writeFileSync(gate, '');
+  await world.ok(['wait', '1']);
+});
+
 test('commits are taken over while the agent works, whenever somebody looks', async () => {
   await using world = makeWorld('look');
   world.init();

@@ -18,6 +18,7 @@ import { judgeEnd } from '../task/outcome.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Attendance, attendTo, type StopWish } from './attend.ts';
 import { confine } from './sandbox.ts';
+import { bringWhileWorking } from './sync.ts';
 import { keepWhileWorking } from './snapshot.ts';
 import { watchConsumption } from './consumption.ts';
 import { type Context, dirsOf, recordFacts, requireTask } from './context.ts';
@@ -112,6 +113,7 @@ export async function followRun(context: Context, following: Following): Promise
   const over = new AbortController();
   void following.exit?.then(() => over.abort());
   const dirs = dirsOf(context, task);
+  const bringer = bringWhileWorking(context);
   const consumption = await watchConsumption(context, belongingTo(task));
   let lastEvent = -1;
   let lookedAtLineMs = context.clock.nowMs();
@@ -124,6 +126,7 @@ export async function followRun(context: Context, following: Following): Promise
     await boundOutput(paths);
     keeper.look(task);
     keepGitFile(dirs);
+    await bringer.look(task);
     if (context.clock.nowMs() - lookedAtLineMs >= LINE_EVERY_MS) {
       lookedAtLineMs = context.clock.nowMs();
       await startWaiting(context);

@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import { branchRef, type Oid, tagRef } from '../base/oid.ts';
+import { PhasrError } from '../base/errors.ts';
 import { findStat } from '../git/files.ts';
 import { type Made, NOTHING_MADE, readMade, refreshRefs } from '../git/made.ts';
 import { changeRefs, readRefAsText } from '../git/refs.ts';
@@ -24,6 +25,36 @@ export async function syncTask(context: Context, task: Task): Promise<Task> {
   if (readOwnTips(dirs, task).every((tip) => known.has(tip))) return task;
   await harvestCommits(context, task);
   return requireTask(context, task.id);
+}
+
+/** Whoever looks at the branch with his own git sees the agent's commits so soon. */
+const BRING_EVERY_MS = 2000;
+
+export type Bringer = {
+  /** Brings new commits over, now and then; of what cannot be brought over the end of the run will tell. */
+  readonly look: (task: Task) => Promise<void>;
+};
+
+/** Brings an agent's commits over while it works. No git process runs while there is nothing new. */
+export function bringWhileWorking(context: Context): Bringer {
+  let lookedAtMs = context.clock.nowMs();
+  let seen = '';
+  return {
+    look: async (task) => {
+      const nowMs = context.clock.nowMs();
+      if (nowMs - lookedAtMs < BRING_EVERY_MS) return;
+      lookedAtMs = nowMs;
+      // A history that has to wait for the end of the run is tried once.
+      const tips = readOwnTips(dirsOf(context, task), task).join(' ');
+      if (tips === seen) return;
+      seen = tips;
+      try {
+        await syncTask(context, task);
+      } catch (error) {
+        if (!(error instanceof PhasrError)) throw error;
+      }
+    },
+  };
 }
 
 /** What else the agent has made; what the user's repository has in the same place is left out. Nothing where there is no git dir of its own (any more). */
