@@ -77,6 +77,12 @@ test('undo gives back what was taken, and takes it again; what has moved since, 
   world.git(['gc', '-q', '--prune=now']);
   await world.ok(['undo']);
   expect(refs()).toBe(after);
+  // Another run of the task has nothing to do with it.
+  await world.phasr(['resume', '1']);
+  await world.ok(['undo']);
+  expect(refs()).not.toContain('v2');
+  await world.ok(['undo']);
+  expect(refs()).toContain('v2');
   world.git(['branch', '-f', 'side', 'main']);
   const moved = await world.phasr(['undo']);
   expect([moved.code, moved.stderr]).toEqual([1, expect.stringContaining('moved in between')]);

@@ -86,7 +86,8 @@ function listTaskOperations(context: Context): readonly TaskOperation[] {
       if (reading === undefined) continue;
       const found = readEvent(reading, event);
       if (found !== undefined) {
-        reading.last = operations.length;
+        // Refs that were taken by name depend on nothing, and nothing on them.
+        if (found.kind !== 'sync') reading.last = operations.length;
         operations.push({ id, task, atMs, intent: null, rewind: null, isBuiltUpon: false, ...found });
       }
       const last = reading.last === null ? undefined : operations[reading.last];

@@ -78,7 +78,12 @@ async function undoRepair(
 function findObstacle(operation: TaskOperation, operations: readonly Operation[]): Refusal | undefined {
   const { task, kind } = operation;
   const later = operations.find(
-    (other) => other.kind !== 'repair' && other.task === task && other.id > operation.id,
+    (other) =>
+      kind !== 'sync' &&
+      other.kind !== 'repair' &&
+      other.kind !== 'sync' &&
+      other.task === task &&
+      other.id > operation.id,
   );
   if (later !== undefined) {
     return refuse('built-upon', `after that ${kind}, task ${task} had a ${later.kind}`, {
