@@ -1,10 +1,21 @@
 /** Settings as a person and a script meet them: `phasr init`, `phasr config`, and what a broken file stops and does not stop. */
 
 import { execFileSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
 const PROJECT = fileURLToPath(new URL('..', import.meta.url));
@@ -227,4 +238,31 @@ test('no command loads a parser or a checker before there is a file to read', as
   // The file that init has written is one to read, and here is nothing to read it with.
   expect((await run('list')).code).toBe(0);
   expect((await run('config')).stderr).toContain("Cannot find module './settings-file.cjs'");
+});
+
+test('variables of a declared agent reach every run of it, also a resumed one, and are in no record, no output and no file afterwards', async () => {
+  await using world = makeWorld('settings-secrets');
+  world.init();
+  mkdirSync(join(world.home, '.config/phasr'), { recursive: true });
+  writeFileSync(
+    join(world.home, '.config/phasr/config.toml'),
+    '[agents.mine]\ncommand = ["sh", "-c", "printf %s \\"$TOKEN\\" | sha256sum > got-$(ls | wc -l)"]\nenv = { TOKEN = "s3cr3t-value" }\n',
+  );
+  await world.ok(['run', 'hi', '--agent', 'mine']);
+  await world.ok(['resume', '1', 'again']);
+  await waitFor('everybody to end', () => world.processes().length === 0);
+  const { worktree } = await world.json(['show', '1']);
+  const digest = createHash('sha256').update('s3cr3t-value').digest('hex');
+  const got = readdirSync(worktree).filter((name) => name.startsWith('got-'));
+  expect(got.map((name) => world.read(name, worktree).slice(0, 64))).toEqual([digest, digest]);
+  for (const args of [
+    ['show', '1', '--json'],
+    ['list', '--json'],
+    ['events', '--json'],
+    ['config', '--json'],
+    ['logs', '1'],
+  ])
+    expect((await world.phasr(args)).stdout, args.join(' ')).not.toContain('s3cr3t');
+  const found = await world.program('grep', ['-rlF', 's3cr3t', world.repo, join(world.home, '.phasr')]);
+  expect(found.stdout).toBe('');
 });

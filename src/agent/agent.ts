@@ -71,5 +71,7 @@ export type Agent = {
   /** Whether a session can be gone on with, without a terminal. */
   readonly canResume: boolean;
   readonly command: (request: AgentRequest) => AgentCommand;
+  /** Variables that its declaration gives it. They may be secrets, so they are in no record; a run has them from the file that its start uses up. */
+  readonly variables: Readonly<Record<string, string>>;
   readonly newReader: () => StreamReader;
 };

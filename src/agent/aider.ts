@@ -13,6 +13,7 @@ export const aider: Agent = {
   permissionNote: 'edit: --yes-always; plan: --chat-mode ask; Phasr commits, not aider',
   reads: 'text',
   canResume: false,
+  variables: {},
   command: makeCommand,
   newReader: plainReader,
 };

@@ -24,6 +24,7 @@ export const claude: Agent = {
   permissionNote: 'edit: --permission-mode acceptEdits, and its Bash tool; files elsewhere are refused',
   reads: 'claude',
   canResume: true,
+  variables: {},
   command: makeCommand,
   newReader: () => newClaudeReader({ tokensOf: 'run', costOf: 'session' }),
 };

@@ -16,6 +16,7 @@ export const cline: Agent = {
   permissionNote: 'edit and yolo: everything, everywhere; ask: every tool is refused; plan: --plan',
   reads: 'cline',
   canResume: false,
+  variables: {},
   command: makeCommand,
   newReader,
 };

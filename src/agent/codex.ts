@@ -24,6 +24,7 @@ export const codex: Agent = {
     'edit: its own sandbox workspace-write, without a network; it cannot commit there, which Phasr does for it',
   reads: 'codex',
   canResume: true,
+  variables: {},
   command: makeCommand,
   newReader,
 };

@@ -16,6 +16,7 @@ export const copilot: Agent = {
     'edit: may write and run, other paths are refused; ask: every tool that changes something is refused; plan: --mode plan; yolo: --allow-all',
   reads: 'copilot',
   canResume: true,
+  variables: {},
   command: makeCommand,
   newReader,
 };

@@ -24,9 +24,11 @@ const REQUEST = {
 test('a declared agent gets prompt, model and session where its command says, as they are', () => {
   const agent = makeCustomAgent(DECLARED);
   expect(agent.program).toBe('./mine');
+  // In no command, which is recorded.
+  expect(agent.variables).toEqual({ MINE: '1' });
   expect(agent.command(REQUEST)).toEqual({
     args: ['--fast', 'do $& {model} it'],
-    env: { MINE: '1' },
+    env: {},
     stdin: 'nothing',
   });
   expect(agent.command({ ...REQUEST, model: 'big' }).args).toEqual([

@@ -34,9 +34,10 @@ export function makeCustomAgent(declared: CustomAgent): Agent {
     canResume: declared.resume !== null,
     command: (request): AgentCommand => ({
       args: makeArgs(declared, request),
-      env,
+      env: {},
       stdin: declared.prompt === 'stdin' ? 'prompt' : 'nothing',
     }),
+    variables: env,
     newReader: () => readerNamed(reads),
   };
 }

@@ -17,6 +17,7 @@ export const gemini: Agent = {
     'edit and yolo: --approval-mode yolo (its file tools refuse other paths, its commands are not held back); ask: default, in which it is offered neither; plan: plan',
   reads: 'gemini',
   canResume: true,
+  variables: {},
   command: makeCommand,
   newReader,
 };

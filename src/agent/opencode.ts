@@ -17,6 +17,7 @@ export const opencode: Agent = {
     'edit: its own default, which edits and runs, and is refused other directories; plan: --agent plan, which edits nothing but runs commands; yolo: --auto',
   reads: 'opencode',
   canResume: true,
+  variables: {},
   command: makeCommand,
   newReader,
 };

@@ -18,6 +18,7 @@ export const pi: Agent = {
     'it has no permissions: edit and yolo may do everything; plan is offered no tool that changes anything',
   reads: 'pi',
   canResume: true,
+  variables: {},
   command: makeCommand,
   newReader,
 };

@@ -14,6 +14,7 @@ export const qwen: Agent = {
     'edit: --approval-mode auto-edit, and its shell; ask: default, in which it is offered neither; plan: plan; yolo: may write anywhere',
   reads: 'qwen',
   canResume: true,
+  variables: {},
   command: makeCommand,
   newReader: () => newClaudeReader({ tokensOf: 'session', costOf: 'session' }),
 };

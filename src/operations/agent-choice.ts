@@ -3,6 +3,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { type Agent, type Permission, PERMISSIONS } from '../agent/agent.ts';
+import type { Environment } from '../base/environment.ts';
 import { PhasrError } from '../base/errors.ts';
 import { renderVisible } from '../base/text.ts';
 import type { RunLimits, RunRequest } from '../task/event.ts';
@@ -29,6 +30,8 @@ export type AgentPart = Pick<RunRequest, 'command' | 'agent' | 'limits'>;
 export type ResolvedAgent = {
   /** Arguments with `{prompt}` still in them, to see whether a prompt fits. */
   readonly programArgs: readonly string[];
+  /** Not recorded: they may be secrets. */
+  readonly variables: Environment;
   readonly forWorktree: (where: {
     readonly worktreePath: string;
     readonly session: string | null;
@@ -60,6 +63,7 @@ function resolveCommand(context: Context, words: readonly string[]): ResolvedAge
   const command = resolveProgram(context, words);
   return {
     programArgs: command.slice(1),
+    variables: {},
     forWorktree: () => ({ command, agent: null, limits: NO_LIMITS }),
   };
 }
@@ -104,7 +108,7 @@ export function resolveAgent(
     session: null,
     worktreePath: '/',
   });
-  return { programArgs: args, forWorktree: make };
+  return { programArgs: args, variables: agent.variables, forWorktree: make };
 }
 
 /** Throws `agent-not-found`. */

@@ -157,7 +157,7 @@ async function launchCarrying(
   rememberFacts(context, checkedGit);
   const ready = await makeBranches(context, place, tasks);
   for (const [index, task] of ready.entries())
-    enqueueRun(context, task, { env: drafts[index]?.env ?? {}, terminal });
+    enqueueRun(context, task, { env: { ...drafts[index]?.env, ...agents[index]?.variables }, terminal });
   await startWaiting(context);
   const distinct = new Map(bases.map(({ oid, name }) => [`${oid} ${name}`, { oid, name }]));
   return { tasks: ready, bases: [...distinct.values()] };

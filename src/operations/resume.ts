@@ -45,7 +45,9 @@ export async function resumeTask(
     return [{ type: 'run.requested', run: last.run + 1, prompt, ...part, timeoutMs }];
   });
   if (isRefusal(recorded)) return recorded;
-  enqueueRun(context, recorded, { env: {}, terminal: request.terminal });
+  const { agent } = latestRun(recorded);
+  const env = agent === null ? {} : requireAgent(agent.name, settings).variables;
+  enqueueRun(context, recorded, { env, terminal: request.terminal });
   await startWaiting(context);
   return { kind: 'resumed', task: recorded };
 }
