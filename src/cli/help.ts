@@ -43,7 +43,7 @@ export function renderOverview(commands: readonly CommandDeclaration[], look: He
   }
   lines.push(
     '',
-    ...wrap('More, with examples: phasr COMMAND --help. Every command speaks JSON with --json.', look.width),
+    ...wrap('More, with examples: phasr COMMAND --help. For scripts every one has --json.', look.width),
   );
   return `${lines.join('\n')}\n`;
 }
