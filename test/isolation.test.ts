@@ -152,12 +152,12 @@ test(
       `${set('agent-$PHASR_TASK', 'agents')}\n${BUSY}`,
     ]);
     const ran = await world.program('sh', ['-c', `${set('person', 'mine')}\n${BUSY}`]);
-    expect([ran.code, ran.stdout, ran.stderr]).toEqual([0, '', '']);
     const { tasks } = await world.json(['wait', '--timeout', '10m']);
     const failed = readdirSync(out)
       .map((name) => join(out, name, 'failed'))
       .flatMap((path) => (existsSync(path) ? [readFileSync(path, 'utf8')] : []));
     expect([failed, tasks.map(({ state }) => state)]).toEqual([[], prompts.map(() => 'done')]);
+    expect([ran.code, ran.stdout, ran.stderr]).toEqual([0, '', '']);
 
     const linesOf = (ref: string, file: string): number =>
       world.git(['show', `${ref}:${file}`]).split('\n').length;
