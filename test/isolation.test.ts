@@ -9,6 +9,7 @@ import { simpleGit } from 'simple-git';
 import { expect, test } from 'vitest';
 import { fix } from './support/doctor.ts';
 import { listFiles } from './support/files.ts';
+import { withGit } from './support/git-program.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
 
@@ -167,7 +168,7 @@ test(
       world.git(['show', `${ref}:${file}`]).split('\n').length;
     for (const task of tasks) {
       const rounds = Number(world.git(['rev-list', '--count', `${task.base.oid}..${task.branch}`]));
-      expect([rounds, linesOf(task.branch, 'agents')]).toEqual([linesOf(task.branch, 'agents'), rounds]);
+      expect([rounds, task.notes]).toEqual([linesOf(task.branch, 'agents'), []]);
       expect(rounds).toBeGreaterThan(0);
     }
     const mine = Number(world.git(['rev-list', '--count', `${base}..main`]));
@@ -347,6 +348,17 @@ test("a person's own git sees an agent's commits while it works, without any com
   expect((await world.json(['list'])).tasks[0].state).toBe('running');
   writeFileSync(gate, '');
   await world.ok(['wait', '1']);
+});
+
+test("commits come over although a gc of the user's takes the pack away that they are being written to", async () => {
+  await using world = makeWorld('pack-taken');
+  world.init();
+  const taken = join(world.root, 'taken');
+  const env = withGit(world, 'index-pack', `test -e "${taken}" || { touch "${taken}"; exit 128; }`);
+  const task = await world.task('echo 1 > one; git add one; git commit -qm own', { env });
+  expect(existsSync(taken)).toBe(true);
+  expect([task.state, task.notes]).toEqual(['done', []]);
+  expect(world.git(['log', '-1', '--format=%s', task.branch])).toBe('own');
 });
 
 test('commits are taken over while the agent works, whenever somebody looks', async () => {

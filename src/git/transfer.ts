@@ -5,6 +5,8 @@
 
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { PhasrError } from '../base/errors.ts';
 import { identityKey, parseIdentityKey } from '../base/identity.ts';
 import type { Oid } from '../base/oid.ts';
 import { isAlive, ownIdentity } from '../process/table.ts';
@@ -44,14 +46,37 @@ export async function transferCommits({ from, to, tips, known, scope }: Transfer
   const revisions = [...tips, '--not', ...known, ''].join('\n');
   const pack = ['pack-objects', '--revs', '--stdout', '--delta-base-offset', '-q'];
   if (scope === 'local') pack.push('--local');
-  const printed = await pipeGit([from, to], [pack, await unpackArgs()], { stdin: revisions, durable: true });
+  const unpack = await unpackArgs();
+  const printed = await persist(() =>
+    pipeGit([from, to], [pack, unpack], { stdin: revisions, durable: true }),
+  );
   return arrive(to.commonDir, printed);
 }
 
 /** As {@link transferCommits}, for objects that were made here: what a pack of them says. One git process. */
 export async function receivePack(to: Transfer['to'], pack: Buffer): Promise<Arrived> {
-  const { stdout } = await runGit(to, await unpackArgs(), { stdin: pack, durable: true });
+  const args = await unpackArgs();
+  const { stdout } = await persist(() => runGit(to, args, { stdin: pack, durable: true }));
   return arrive(to.commonDir, stdout);
+}
+
+/** Objects that do not pass fail so often, too, which costs them half a second. */
+const TRIES_MAX = 5;
+
+/**
+ * A `git gc --prune=now` of the user's takes away every temporary pack, also one that is being written (git-prune(1)), and an old pack from under whoever reads it. What fails by
+ * that passes when it is done again.
+ */
+async function persist<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      const isGits = error instanceof PhasrError && error.code === 'git-failed';
+      if (!isGits || tries >= TRIES_MAX) throw error;
+      await delay(20 * 2 ** tries * (0.5 + Math.random()));
+    }
+  }
 }
 
 async function unpackArgs(): Promise<readonly string[]> {
