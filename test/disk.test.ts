@@ -192,6 +192,9 @@ test.skipIf(!isPossible)(
         return now !== undefined && world.has('started', now.worktree ?? '') && now;
       });
       world.write(`go-${kib}`, '', world.root);
+      // How the agent ended is on the disk; else that is what does not fit, and the run is called interrupted.
+      const exit = `.git/phasr/tasks/${task.id}/runs/1/exit`;
+      await waitFor('its end', () => world.has(exit) && world.read(exit) !== '');
       disk.fill(kib * 1024);
       await helpersEnd(world);
       // Looking works on a full disk, and says what it is that waits for room.

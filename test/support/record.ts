@@ -21,6 +21,8 @@ export function writeRecord(world: World, id: number, record: TaskRecord): void 
   const isActive = !['idle', 'merged', 'discarded'].includes(kind);
   const database = connect(join(world.repo, '.git/phasr/phasr.db'));
   try {
+    // A supervisor may be writing.
+    database.exec('PRAGMA busy_timeout = 10000');
     const change = database.prepare('UPDATE tasks SET state = ?, active = ? WHERE id = ?');
     change.run(JSON.stringify(record), Number(isActive), id);
   } finally {
