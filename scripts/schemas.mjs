@@ -352,6 +352,7 @@ const KINDS = {
     about: 'phasr sync',
     fields: {
       task,
+      tip: orNull(oid),
       taken: list(object({ name: text, before: orNull(oid), after: orNull(oid) })),
       refreshed: orNull(object({ changed: count, kept: list(text) })),
       made,

@@ -78,6 +78,8 @@ export type SyncOutcome =
   | {
       readonly kind: 'synced';
       readonly task: Task;
+      /** Where the task branch is; null when there is none. */
+      readonly tip: Oid | null;
       readonly taken: readonly TakenRef[];
       /** What the task has now of the user's refs; null when that was not asked for. */
       readonly refreshed: { readonly changed: number; readonly kept: readonly string[] } | null;
@@ -105,6 +107,7 @@ export async function syncNow(context: Context, id: TaskId, request: SyncRequest
   return {
     kind: 'synced',
     task: requireTask(context, id),
+    tip: readRefAsText(context.repository.commonDir, branchRef(task.branch)) ?? null,
     taken: plan,
     refreshed,
     made: await findMade(context, task),

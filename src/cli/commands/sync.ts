@@ -1,9 +1,10 @@
 /** `phasr sync`. */
 
+import { shortOid } from '../../base/oid.ts';
 import { renderCount, renderVisible } from '../../base/text.ts';
 import { flag, type Handler, parseTask, texts, withPhasr } from '../command.ts';
 import { refusalJson, taskJson } from '../json.ts';
-import { describeMade, printRefusal, renderChanges } from '../render.ts';
+import { describeMade, printRefusal } from '../render.ts';
 
 export const sync: Handler = (invocation) =>
   withPhasr(invocation, async (phasr) => {
@@ -20,13 +21,13 @@ export const sync: Handler = (invocation) =>
       else printRefusal(output, outcome);
       return 1;
     }
-    const { task, taken, refreshed, made } = outcome;
+    const { task, tip, taken, refreshed, made } = outcome;
     if (flag(options, 'json')) {
-      output.json('sync', { task: taskJson(await phasr.view(task)), taken, refreshed, made });
+      output.json('sync', { task: taskJson(await phasr.view(task)), tip, taken, refreshed, made });
       return 0;
     }
-    const { head } = task;
-    output.line(`${task.branch}  ${head === null ? 'nothing committed yet' : renderChanges(head.changes)}`);
+    const isAtBase = tip === null || tip === task.base.oid;
+    output.line(`${task.branch}  ${isAtBase ? 'nothing committed yet' : `at ${shortOid(tip)}`}`);
     for (const { name } of taken)
       output.line(`  taken      ${renderVisible(name)}   (phasr undo gives it back)`);
     if (refreshed !== null) {
