@@ -181,10 +181,12 @@ walled(
 walled('behind walls an agent sees and signals no other process, and nothing of it outlives it', async () => {
   await using world = makeWorld('walls-processes');
   world.init();
+  const bystander = spawn('sleep', ['60'], { stdio: 'ignore' });
   const task = await world.task(
     [
       `ls /proc | grep -c '^[0-9]' > seen`,
-      `kill -9 -1 2>/dev/null; kill -0 ${process.pid} 2>/dev/null && echo reached > reached`,
+      // One process, by its number: should the walls ever not stand, nobody else is to suffer.
+      `kill -9 ${bystander.pid} 2>/dev/null && echo reached > reached`,
       `(setsid sh -c 'sleep 300' &) ; (sh -c 'setsid sleep 300 & exit' &) ; nohup sleep 300 > /dev/null 2>&1 &`,
       'env -i setsid sleep 300 &',
       'exit 0',
@@ -195,6 +197,8 @@ walled('behind walls an agent sees and signals no other process, and nothing of 
   await waitFor('everything to end', () => world.processes().length === 0);
   expect(Number(world.read('seen', task.worktree))).toBeLessThan(10);
   expect(existsSync(join(task.worktree, 'reached'))).toBe(false);
+  expect([bystander.exitCode, bystander.signalCode]).toEqual([null, null]);
+  bystander.kill();
 });
 
 walled('stopping asks the agent behind the walls first, and what does not listen is ended', async () => {
