@@ -92,7 +92,7 @@ const ESCAPES: readonly (readonly [row: string, what: string, script: string])[]
   [
     'a08',
     "moves the person's branch",
-    'git --git-dir=$G update-ref refs/heads/main $(git commit-tree -m evil HEAD^{tree})',
+    'git --git-dir=$G update-ref refs/heads/main $(git --git-dir=$G commit-tree -m evil main^{tree})',
   ],
   [
     'a12',
@@ -104,7 +104,11 @@ const ESCAPES: readonly (readonly [row: string, what: string, script: string])[]
   ['a21', 'prunes', 'git --git-dir=$G reflog expire --expire=now --all; git --git-dir=$G gc -q --prune=now'],
   ['a31', 'leaves locks', 'touch $G/index.lock $G/config.lock $G/packed-refs.lock $G/HEAD.lock'],
   ['a33', 'deletes objects', 'rm -rf $G/objects/??; chmod 000 $G/objects; rm -rf $G/objects'],
-  ['a36', 'points its .git file to the checkout', 'echo "gitdir: $G" > .git; mv .git gone; rm -f .git'],
+  [
+    'a36',
+    'points its .git file to the checkout',
+    'echo "gitdir: $G" > .git; git add -A; git commit -qm evil; mv .git gone; rm -f .git',
+  ],
   [
     'e01',
     'plants a hook',
@@ -121,7 +125,7 @@ walled.each(ESCAPES)(
     await using world = makeWorld('walls');
     const other = await makeNeighbours(world);
     const own =
-      /phasr\/tasks\/2\/|\/2-escape\/|worktrees\/phasr-2\/|\.prompts\/2\.|phasr\/task-2-|refs\/phasr\/\w+\/2\b|\.git\/objects\//;
+      /phasr\/tasks\/2\/|\/2-escape\/|worktrees\/phasr-2\/|\.prompts\/2\.|phasr\/task-2-|refs\/phasr\/\w+\/2\b|\.git\/objects\/(?!info\/)/;
     const before = stateOf(world, own);
     const places = `R=${world.repo}; G=${world.repo}/.git; O=${other.worktree}; M=${world.root}/mine; cd "$PHASR_WORKTREE"`;
     const task = await world.task(

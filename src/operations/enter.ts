@@ -48,7 +48,7 @@ export function enterTask(context: Context, id: TaskId): Entered {
       // One that is not there is to be missed as ever.
       if (findProgram(command[0] ?? '', env, path) === undefined)
         return runForeground(program(command), stdout);
-      const confined = await confine(context, task, { command, reports: [], place: 'foreground' });
+      const confined = await confine(context, task, { command, reports: [], runsIn: 'foreground' });
       const isWalled = confined.confinement.level !== 'off';
       const passOn = isWalled ? signalBehindWalls : null;
       return runForeground(program(confined.command), stdout, passOn);

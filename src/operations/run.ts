@@ -53,7 +53,7 @@ export async function startRun(context: Context, task: Task): Promise<Following>
   const { command, confinement } = await confine(context, task, {
     command: commandWithPrompt(run.command, run.prompt),
     reports: [paths.signals],
-    place: 'background',
+    runsIn: 'background',
   });
   const agent = await startAgent({
     command,

@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
 import { listWorktreePaths } from '../git/worktree.ts';
-import { findMason, type Mason, type Walls, wallIn, wallInForeground } from '../process/sandbox.ts';
+import { findSandbox, type FoundSandbox, type Walls, wallIn, wallInForeground } from '../process/sandbox.ts';
 import type { Confinement } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import { latestRun, type Task } from '../task/task.ts';
@@ -19,7 +19,7 @@ type ToConfine = {
   readonly command: readonly string[];
   readonly reports: readonly string[];
   /** `foreground`: it has a person's terminal. */
-  readonly place: 'background' | 'foreground';
+  readonly runsIn: 'background' | 'foreground';
 };
 
 /** Goes before the settings, for one shell. */
@@ -32,17 +32,17 @@ const VARIABLE = 'PHASR_SANDBOX';
 export async function confine(
   context: Context,
   task: Task,
-  { command, reports, place }: ToConfine,
+  { command, reports, runsIn }: ToConfine,
 ): Promise<Confined> {
   const { isolation } = await settingsHere(context);
   const wanted = readLevel(context.env[VARIABLE] ?? '') ?? isolation.sandbox.value;
   if (wanted === 'off') return { command, confinement: { level: 'off', why: null } };
   const level = wanted === 'strict' ? 'strict' : 'light';
-  const mason = await findMason(context.env, level, place);
-  if (mason.kind === 'none') return withoutWalls(wanted, command, mason);
+  const sandbox = await findSandbox(context.env, level, runsIn);
+  if (sandbox.kind === 'none') return withoutWalls(wanted, command, sandbox);
   const { walls, open } = planWalls(context, task, { level, isolation, reports });
-  const wall = place === 'foreground' ? wallInForeground : wallIn;
-  return { command: wall(mason, walls, command), confinement: { level, why: open } };
+  const wall = runsIn === 'foreground' ? wallInForeground : wallIn;
+  return { command: wall(sandbox, walls, command), confinement: { level, why: open } };
 }
 
 /** By which reason the person was told that there is no sandbox. */
@@ -72,7 +72,7 @@ function readLevel(word: string): Settings['isolation']['sandbox']['value'] | un
 function withoutWalls(
   wanted: 'auto' | 'strict',
   command: readonly string[],
-  { why, hint }: Mason & { readonly kind: 'none' },
+  { why, hint }: FoundSandbox & { readonly kind: 'none' },
 ): Confined {
   if (wanted === 'strict') throw new PhasrError('refused', `there is no strict sandbox: ${why}`, { hint });
   return { command, confinement: { level: 'off', why } };

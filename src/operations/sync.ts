@@ -110,7 +110,7 @@ export async function syncNow(context: Context, id: TaskId, request: SyncRequest
     tip: readRefAsText(context.repository.commonDir, branchRef(task.branch)) ?? null,
     taken: plan,
     refreshed,
-    made: await findMade(context, task),
+    made: plan.length === 0 ? made : await findMade(context, task),
   };
 }
 

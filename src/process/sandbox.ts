@@ -23,7 +23,7 @@ export type Walls = {
 };
 
 /** What puts walls up here: a program; or why nothing does, and what a person can do about it. */
-export type Mason =
+export type FoundSandbox =
   | { readonly kind: 'bubblewrap'; readonly program: string }
   | { readonly kind: 'none'; readonly why: string; readonly hint: string };
 
@@ -43,7 +43,7 @@ const RESOLVER = '/run/systemd/resolve';
 
 /** The program and arguments that run a command behind walls, in the working directory of whoever starts it. */
 export function wallIn(
-  { program }: Mason & { readonly kind: 'bubblewrap' },
+  { program }: FoundSandbox & { readonly kind: 'bubblewrap' },
   walls: Walls,
   command: readonly string[],
 ): readonly string[] {
@@ -60,12 +60,12 @@ const LISTENING = ['env', `--default-signal=${SIGNALS}`, 'sh', '-c', 'exec "$@"'
  * what they do.
  */
 export function wallInForeground(
-  mason: Mason & { readonly kind: 'bubblewrap' },
+  sandbox: FoundSandbox & { readonly kind: 'bubblewrap' },
   walls: Walls,
   command: readonly string[],
 ): readonly string[] {
   const deaf = ['sh', '-c', 'trap "" HUP INT QUIT TERM; exec "$@"', 'phasr-exec'];
-  return [...deaf, ...wallIn(mason, walls, [...LISTENING, ...command])];
+  return [...deaf, ...wallIn(sandbox, walls, [...LISTENING, ...command])];
 }
 
 function renderWalls({ level, hasNetwork, readOnly, writable, fixed }: Walls): readonly string[] {
@@ -91,11 +91,11 @@ function renderWalls({ level, hasNetwork, readOnly, writable, fixed }: Walls): r
 const PROBE_LIMITS = { timeoutMs: 10_000, stdoutBytesMax: 64 * 1024 };
 
 /** Tries walls of a level, for a foreground command those. Starts one program; on anything but Linux none. */
-export async function findMason(
+export async function findSandbox(
   env: Environment,
   level: Walls['level'],
-  place: 'background' | 'foreground' = 'background',
-): Promise<Mason> {
+  runsIn: 'background' | 'foreground' = 'background',
+): Promise<FoundSandbox> {
   if (process.platform !== 'linux') {
     const hint = 'Agents there are kept apart by their worktrees and private git dirs.';
     return { kind: 'none', why: `no sandbox is known for ${process.platform}`, hint };
@@ -106,7 +106,7 @@ export async function findMason(
     return { kind: 'none', why: 'bubblewrap is not installed', hint };
   }
   const walls = { level, hasNetwork: level === 'light', readOnly: ['/usr'], writable: [], fixed: [] };
-  const wall = place === 'foreground' ? wallInForeground : wallIn;
+  const wall = runsIn === 'foreground' ? wallInForeground : wallIn;
   const [file = program, ...args] = wall({ kind: 'bubblewrap', program }, walls, ['true']);
   try {
     const { exitCode } = await runToEnd({ file, args, cwd: '/', env }, PROBE_LIMITS);

@@ -8,7 +8,7 @@ import type { Task } from '../task/task.ts';
 import { createWhole, readPlainText } from './files.ts';
 
 /** Where a task's worktree is, as its record says. */
-export type RecordedPlace = Pick<Task, 'worktreePath' | 'directory' | 'launchGitDir'>;
+export type RecordedWorktree = Pick<Task, 'worktreePath' | 'directory' | 'launchGitDir'>;
 
 /** One step of a repair, by what takes it back. */
 export type Reversal =
@@ -28,10 +28,10 @@ export type Reversal =
   | { readonly kind: 'ref'; readonly name: RefName; readonly oid: Oid }
   /** The record of a task's place was changed. */
   | {
-      readonly kind: 'place';
+      readonly kind: 'worktree';
       readonly task: TaskId;
-      readonly before: RecordedPlace;
-      readonly after: RecordedPlace;
+      readonly before: RecordedWorktree;
+      readonly after: RecordedWorktree;
     }
   /** The damaged database was put aside, and another one made in its place. */
   | { readonly kind: 'database'; readonly aside: string };
@@ -61,12 +61,16 @@ export function recordRepair(directory: string, repair: Omit<RecordedRepair, 'nu
   throw new Error(`${TRIES_MAX} repairs were recorded at once`);
 }
 
-/** The repairs that have not been taken back, oldest first. A file that cannot be read is passed over. */
+/** Who repairs more than this looks at the latest. */
+const REPAIRS_MAX = 1000;
+
+/** The repairs that have not been taken back, oldest first, at most {@link REPAIRS_MAX}. A file that cannot be read is passed over. */
 export function listRepairs(directory: string): readonly RecordedRepair[] {
   return listNumbers(directory)
     .filter(([, isTakenBack]) => !isTakenBack)
     .map(([number]) => number)
     .sort((a, b) => a - b)
+    .slice(-REPAIRS_MAX)
     .flatMap((number) => {
       const text = readPlainText(join(directory, `${number}.json`));
       try {

@@ -9,7 +9,7 @@ import type { Environment } from '../../base/environment.ts';
 import { quoteWord } from '../../base/words.ts';
 import { requireGitVersion } from '../../git/repository.ts';
 import { findProgram } from '../../process/find.ts';
-import { findMason } from '../../process/sandbox.ts';
+import { findSandbox } from '../../process/sandbox.ts';
 import { runToEnd } from '../../process/spawn.ts';
 import { describeSqlite } from '../../store/database.ts';
 import { type Disk, inspectDisk } from '../../store/disk.ts';
@@ -106,7 +106,7 @@ async function checkAgents(machine: Machine): Promise<readonly Finding[]> {
 }
 
 async function checkSandbox(machine: Machine): Promise<readonly Finding[]> {
-  const [light, strict] = [await findMason(machine.env, 'light'), await findMason(machine.env, 'strict')];
+  const [light, strict] = [await findSandbox(machine.env, 'light'), await findSandbox(machine.env, 'strict')];
   if (light.kind === 'none') return [note('sandbox', `${light.why}; agents are not confined`, light.hint)];
   const version = (await ask(machine, light.program, ['--version'])) ?? 'bubblewrap';
   return [

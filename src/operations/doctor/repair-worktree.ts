@@ -94,7 +94,7 @@ export function relocate(
     launchGitDir: task.launchGitDir,
   };
   recordFacts(context, task.id, () => [{ type: 'worktree.repaired', ...after }]);
-  return { kind: 'place', task: task.id, before, after };
+  return { kind: 'worktree', task: task.id, before, after };
 }
 
 /** What takes back that something was made. */

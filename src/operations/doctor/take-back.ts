@@ -14,7 +14,7 @@ import { datedPath, moveAside } from '../../store/aside.ts';
 import { withMutex } from '../../store/mutex.ts';
 import {
   markTakenBack,
-  type RecordedPlace,
+  type RecordedWorktree,
   type RecordedRepair,
   type Reversal,
 } from '../../store/repairs.ts';
@@ -67,7 +67,7 @@ function describeStep(step: Reversal): string {
         : `write ${renderVisible(step.path)} as it was`;
     case 'ref':
       return `delete ${step.name} (${step.oid})`;
-    case 'place':
+    case 'worktree':
       return `record the worktree of task ${step.task} at ${renderVisible(step.before.worktreePath)}`;
     case 'database':
       return `put the database aside that was made since, and ${renderVisible(step.aside)} in its place`;
@@ -96,7 +96,7 @@ function isBack(context: Context, step: Reversal): boolean {
       return (readPlainFile(step.path, TEXT_BYTES_MAX) ?? null) === step.before;
     case 'ref':
       return readRefAsText(context.repository.commonDir, step.name) === undefined;
-    case 'place':
+    case 'worktree':
       return isAt(requireTask(context, step.task), step.before);
     case 'database':
       return !existsSync(step.aside) && existsSync(context.paths.database);
@@ -119,7 +119,7 @@ function findObstacleOf(context: Context, step: Reversal): string | undefined {
         : `${step.path} has been changed`;
     case 'ref':
       return readRefAsText(commonDir, step.name) === step.oid ? undefined : `${step.name} has moved`;
-    case 'place': {
+    case 'worktree': {
       const task = requireTask(context, step.task);
       if (task.phase.kind !== 'idle') return `task ${task.id} is ${task.phase.kind}`;
       return isAt(task, step.after) ? undefined : `the worktree of task ${task.id} has been moved`;
@@ -162,7 +162,7 @@ async function takeStepBack(context: Context, step: Reversal): Promise<void> {
         throw changed(step.name);
       return;
     }
-    case 'place':
+    case 'worktree':
       recordFacts(context, step.task, () => [{ type: 'worktree.repaired', ...step.before }]);
       return;
     case 'database': {
@@ -179,7 +179,7 @@ async function takeStepBack(context: Context, step: Reversal): Promise<void> {
   }
 }
 
-function isAt(task: Task, place: RecordedPlace): boolean {
+function isAt(task: Task, place: RecordedWorktree): boolean {
   return (
     task.worktreePath === place.worktreePath &&
     task.launchGitDir === place.launchGitDir &&
