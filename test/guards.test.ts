@@ -28,6 +28,8 @@ function everything(world: World): string {
       if (/\.(?:db|db-wal|db-shm|log)$/.test(path)) continue;
       // Where git and the clean room look, they may leave objects and lists.
       if (path.endsWith('/.git/phasr') || path.endsWith('/.git/objects')) continue;
+      // The compiled program is written when a process has time for it.
+      if (path.endsWith('/.phasr/code')) continue;
       lines.push(`${path} ${lstatSync(path).ino}`);
       if (entry.isDirectory()) walk(path);
     }

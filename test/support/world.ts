@@ -25,6 +25,9 @@ import { requireValid } from './schemas.ts';
 /** The built program. */
 export const CLI = fileURLToPath(new URL('../../dist/cli.cjs', import.meta.url));
 
+/** Within the limit of a test (180 s), so that one that hangs can say where. */
+const COMMAND_LIMIT_MS = 150_000;
+
 export type Ran = {
   readonly code: number | null;
   readonly stdout: string;
@@ -177,7 +180,13 @@ export class World {
       child.stderr?.on('data', (chunk: Buffer) => err.push(chunk));
       child.stdin?.end(options.stdin);
       child.on('error', reject);
+      const timer = setTimeout(() => {
+        const words = `${args.join(' ')}: not over after ${COMMAND_LIMIT_MS} ms`;
+        const printed = Buffer.concat([...out, ...err]).toString('utf8');
+        reject(new Error([words, printed, this.describeProcesses()].join('\n')));
+      }, COMMAND_LIMIT_MS);
       child.on('close', (code) => {
+        clearTimeout(timer);
         const bytes = Buffer.concat(out);
         const stderr = Buffer.concat(err).toString('utf8');
         if (/\(node:\d+\)/.test(stderr)) return reject(new Error(`Node warned: ${stderr}`));
@@ -206,6 +215,26 @@ export class World {
           return false;
         }
       });
+  }
+
+  /** What lives in this world, one line each, with what it waits for: for the words of a test that hangs. */
+  describeProcesses(): string {
+    return this.processes()
+      .map((pid) => {
+        const read = (name: string): string => {
+          try {
+            return readFileSync(`/proc/${pid}/${name}`, 'latin1').replaceAll('\0', ' ').trim();
+          } catch {
+            // Safe to ignore: it has just ended, or the kernel does not tell.
+            return '?';
+          }
+        };
+        const [state, parent] = read('stat')
+          .replace(/^.*\) /, '')
+          .split(' ');
+        return `${pid} of ${parent} ${state} ${read('wchan')} ${read('cmdline').slice(0, 200)}`;
+      })
+      .join('\n');
   }
 
   /** Runs `phasr` and kills it (not what it started) after a while, unless it has ended by then. */
