@@ -89,6 +89,20 @@ const STATES = [
   ...['queued', 'setting up', 'running', 'waiting', 'committing', 'done', 'failed', 'stopped'],
   ...['interrupted', 'merging', 'merged', 'discarded', 'restoring', 'rewinding', 'unmerging'],
 ];
+const foreignChange = object({
+  kind: oneOf('file', 'HEAD', 'ref', 'setting', 'history', 'objects', 'folder', 'lock'),
+  name: text,
+  what: text,
+});
+const escape = object({
+  run: whole,
+  since: time,
+  changes: list(foreignChange),
+  more: count,
+  by: orNull(text),
+  isVictim: flag,
+  blocks: flag,
+});
 const TASK = {
   id: whole,
   title: text,
@@ -105,6 +119,7 @@ const TASK = {
   committedLeftovers: orNull(flag),
   notes: list(text),
   trouble: orNull(text),
+  escape: orNull(escape),
   merge: orNull(object({ commit: oid, target: text, containsHead: flag })),
   kept: orNull(text),
   held: orNull(text),
@@ -201,6 +216,15 @@ const FACTS = {
   },
   'head.recorded': { head: oid, tree: oid, changes, committedLeftovers: flag, notes: list(text) },
   'commit.failed': { message: text },
+  'escape.seen': {
+    run: whole,
+    changes: list(foreignChange),
+    more: count,
+    by: orNull(text),
+    isVictim: flag,
+    blocks: flag,
+  },
+  'escape.acknowledged': {},
   'refs.taken': { refs: list(object({ name: text, before: orNull(oid), after: orNull(oid) })) },
   'merge.started': intent,
   'merge.refused': { reason: text },
@@ -348,6 +372,10 @@ const KINDS = {
       ),
     },
   },
+  acknowledge: {
+    about: 'phasr acknowledge',
+    fields: { tasks: list(either(refused, object({ id: whole, outcome: oneOf('acknowledged'), escape }))) },
+  },
   sync: {
     about: 'phasr sync',
     fields: {
@@ -458,6 +486,7 @@ const KINDS = {
         sandbox: setting(oneOf('auto', 'off', 'strict')),
         write: setting(list(text)),
         network: setting(flag),
+        detection: setting(oneOf('block', 'show', 'off')),
       }),
       agents: list(anything),
       files: list(object({ origin, path: text, exists: flag })),

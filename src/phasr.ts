@@ -38,6 +38,7 @@ import type { Settings } from './operations/settings.ts';
 import type { TaskFileSource, TaskFromFile } from './operations/task-file.ts';
 import type { SnapshotOutcome } from './operations/snapshot.ts';
 import type { Queue } from './operations/queue.ts';
+import type { AcknowledgeOutcome } from './operations/acknowledge.ts';
 import type { SyncOutcome, SyncRequest } from './operations/sync.ts';
 import type { StopOutcome } from './operations/stop.ts';
 import type { WaitOptions, WaitOutcome } from './operations/wait.ts';
@@ -88,6 +89,8 @@ export type Phasr = {
   readonly watching: (ids: readonly TaskId[]) => Promise<() => void>;
   /** Brings over what an agent has made in git: its branch, and by name what else; or gives the task the user's newer refs. */
   readonly sync: (id: TaskId, request: SyncRequest) => Promise<SyncOutcome>;
+  /** A person has looked at what was changed outside a task's own place while it ran: it may be merged again. */
+  readonly acknowledge: (id: TaskId) => Promise<AcknowledgeOutcome>;
   readonly discard: (id: TaskId) => Promise<DiscardOutcome>;
   /** Brings a discarded or merged task back. */
   readonly restore: (id: TaskId) => Promise<RestoreOutcome>;
@@ -260,6 +263,7 @@ function verbsOf(context: Context, close: () => void): Phasr {
     stop: async (id) => (await import('./operations/stop.ts')).stopTask(context, id),
     resume: async (id, request) => (await import('./operations/resume.ts')).resumeTask(context, id, request),
     merge: async (id, request) => (await import('./operations/merge.ts')).mergeTask(context, id, request),
+    acknowledge: async (id) => (await import('./operations/acknowledge.ts')).acknowledgeEscape(context, id),
     sync: async (id, request) => (await import('./operations/sync.ts')).syncNow(context, id, request),
     discard: async (id) => (await import('./operations/discard.ts')).discardTask(context, id),
     restore: async (id) => (await import('./operations/restore.ts')).restoreTask(context, id),

@@ -223,6 +223,20 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     load: async () => (await import('./commands/merge.ts')).merge,
   },
   {
+    name: 'acknowledge',
+    group: 'decide',
+    arguments: '[task...]',
+    summary: 'say that you have looked at what was changed outside the worktrees of tasks',
+    details: [
+      TASKS_NOTE,
+      'While no sandbox holds an agent back (phasr show), what changes in your worktrees, refs, settings and hooks is noticed, and its task is not merged before you',
+      'have looked: it was you, or it is all right. phasr doctor --fix puts settings, hooks and refs back as they were, as long as you have not acknowledged.',
+    ].join('\n'),
+    options: [JSON_OPTION],
+    examples: [['phasr acknowledge 3', 'it was me']],
+    load: async () => (await import('./commands/acknowledge.ts')).acknowledge,
+  },
+  {
     name: 'discard',
     group: 'decide',
     arguments: '[task...]',

@@ -236,6 +236,7 @@ async function argumentValues(position: Position, sources: Sources): Promise<Com
 /** Which tasks make sense for a command: those that it would not refuse. */
 const ADMITTED: Readonly<Record<string, (glimpsed: GlimpsedTask) => boolean>> = {
   merge: ({ task }) => task.phase.kind === 'idle',
+  acknowledge: ({ task }) => (task.escape ?? null) !== null,
   discard: ({ task }) => task.phase.kind === 'idle',
   cleanup: ({ task }) => task.phase.kind === 'idle',
   resume: ({ task }) => task.phase.kind === 'idle',

@@ -8,7 +8,7 @@ import type { TaskView } from '../operations/inspect.ts';
 import type { Operation } from '../operations/operation-log.ts';
 import type { TrashItem } from '../operations/trash.ts';
 import type { Refusal } from '../task/decide.ts';
-import { agentName, latestRun, type Run } from '../task/task.ts';
+import { agentName, type Escape, latestRun, type Run } from '../task/task.ts';
 
 function time(ms: number | null): string | null {
   return ms === null ? null : new Date(ms).toISOString();
@@ -31,6 +31,7 @@ export function taskJson({ task, state, progress }: TaskView): object {
     committedLeftovers: task.head?.committedLeftovers ?? null,
     notes: [...task.warnings, ...(task.head?.notes ?? [])],
     trouble: task.trouble,
+    escape: escapeJson(task.escape ?? null),
     merge: task.merge,
     kept: task.kept,
     held: task.held,
@@ -38,6 +39,10 @@ export function taskJson({ task, state, progress }: TaskView): object {
     run: runJson(latestRun(task)),
     progress: progress === null ? null : { ...progress, atMs: undefined, at: time(progress.atMs) },
   };
+}
+
+export function escapeJson(escape: Escape | null): object | null {
+  return escape === null ? null : { ...escape, sinceMs: undefined, since: time(escape.sinceMs) };
 }
 
 export function runJson(run: Run): object {

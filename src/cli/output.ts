@@ -23,6 +23,7 @@ export type DocumentKind =
   | 'trash'
   | 'history'
   | 'rewind'
+  | 'acknowledge'
   | 'sync'
   | 'queue'
   | 'snapshot'

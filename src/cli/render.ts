@@ -149,6 +149,8 @@ export function renderNextSteps({ task, state }: TaskView): readonly string[] {
   const { id } = task;
   switch (state.name) {
     case 'done':
+      if ((task.escape ?? null) !== null)
+        return [`phasr show ${id}`, `phasr acknowledge ${id}`, `phasr diff ${id}`, `phasr discard ${id}`];
       return task.head?.changes.files === 0
         ? [`phasr logs ${id}`, `phasr discard ${id}`]
         : [`phasr diff ${id}`, `phasr merge ${id}`, `phasr discard ${id}`];

@@ -11,6 +11,7 @@ import { runToEnd } from '../process/spawn.ts';
 import { readPlainText } from '../store/files.ts';
 import { runPaths } from '../store/paths.ts';
 import { listWatchers } from '../store/watchers.ts';
+import { describeEscape } from '../task/escape.ts';
 import { describeState, type StateName } from '../task/state.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { isExecutableFile } from './agent-choice.ts';
@@ -33,6 +34,21 @@ const WORTH_TELLING: ReadonlySet<StateName> = new Set(['waiting', 'done', 'faile
 export async function notify(context: Context, task: Task): Promise<void> {
   const state = describeState(task, 'not asked', context.clock.nowMs());
   if (!WORTH_TELLING.has(state.name) || (await isWatched(context, task))) return;
+  await tell(context, task, state);
+}
+
+/** Tells of what was changed outside a task's own place, also a person who watches it. Never throws. */
+export async function notifyEscape(context: Context, task: Task): Promise<void> {
+  const { escape = null } = task;
+  if (escape === null) return;
+  await tell(context, task, { name: 'escaped', evidence: describeEscape(escape, task.id) });
+}
+
+async function tell(
+  context: Context,
+  task: Task,
+  state: { readonly name: string; readonly evidence: string },
+): Promise<void> {
   const ways = await readWays(context);
   const title = `task ${task.id} ${state.name}`;
   const body = `${task.title}: ${state.evidence}`;

@@ -9,7 +9,7 @@ import { keepGitFile } from '../git/task-links.ts';
 import type { ProcessIdentity } from '../base/identity.ts';
 import { readExitStatus, startAgent } from '../process/recorder.ts';
 import { makeHole } from '../process/hole.ts';
-import { type Belonging, findBelonging, stopBelonging } from '../process/stop.ts';
+import { awaitTheirEnd, type Belonging, findBelonging, stopBelonging } from '../process/stop.ts';
 import { isAlive } from '../process/table.ts';
 import { writeWhole } from '../store/files.ts';
 import { promptPath, type RunPaths, runPaths } from '../store/paths.ts';
@@ -19,6 +19,7 @@ import { latestRun, type Task } from '../task/task.ts';
 import { type Attendance, attendTo, type StopWish } from './attend.ts';
 import { confine } from './sandbox.ts';
 import { bringWhileWorking } from './sync.ts';
+import { beginLookout, keepLookout, type Lookout } from './lookout.ts';
 import { keepWhileWorking } from './snapshot.ts';
 import { watchConsumption } from './consumption.ts';
 import { type Context, dirsOf, recordFacts, requireTask } from './context.ts';
@@ -30,10 +31,17 @@ const LOOK_EVERY_MS = 100;
 const LINE_EVERY_MS = 5000;
 /** From SIGTERM to SIGKILL. `phasr stop` is to be over within 10 seconds. */
 const STOP_LIMITS = { graceMs: 4000, killMs: 4000 };
+/** How long the kernel may take to end what was behind walls. */
+const WALLS_FALL_MS = 2000;
 /** What an agent leaves running gets less time: it has had the whole run. */
 const LEFT_BEHIND_LIMITS = { graceMs: 2000, killMs: 4000 };
 
-export type Following = { readonly task: Task; readonly exit: Promise<void> | null };
+export type Following = {
+  readonly task: Task;
+  readonly exit: Promise<void> | null;
+  /** What the run is compared with; taken by who has started it. */
+  readonly begun?: Awaited<ReturnType<typeof beginLookout>>;
+};
 
 /** Starts the agent of the task's latest run in its worktree and records that. */
 export async function startRun(context: Context, task: Task): Promise<Following> {
@@ -55,6 +63,7 @@ export async function startRun(context: Context, task: Task): Promise<Following>
     reports: [paths.signals],
     runsIn: 'background',
   });
+  const begun = await beginLookout(context, task, confinement);
   const agent = await startAgent({
     command,
     cwd: task.worktreePath,
@@ -81,7 +90,7 @@ export async function startRun(context: Context, task: Task): Promise<Following>
   });
   const { run: number } = run;
   const started = { type: 'run.started', run: number, process: agent.process, confinement } as const;
-  return { task: recordFacts(context, task.id, () => [started]), exit: agent.exit };
+  return { task: recordFacts(context, task.id, () => [started]), exit: agent.exit, begun };
 }
 
 function recordStart(context: Context, task: Task, process: ProcessIdentity): Task {
@@ -115,6 +124,7 @@ export async function followRun(context: Context, following: Following): Promise
   const dirs = dirsOf(context, task);
   const bringer = bringWhileWorking(context);
   const consumption = await watchConsumption(context, belongingTo(task));
+  const lookout = keepLookout(context, task, { begun: following.begun, belonging: belongingTo(task) });
   let lastEvent = -1;
   let lookedAtLineMs = context.clock.nowMs();
   for (;;) {
@@ -127,6 +137,7 @@ export async function followRun(context: Context, following: Following): Promise
     keeper.look(task);
     keepGitFile(dirs);
     await bringer.look(task);
+    await lookout.look();
     if (context.clock.nowMs() - lookedAtLineMs >= LINE_EVERY_MS) {
       lookedAtLineMs = context.clock.nowMs();
       await startWaiting(context);
@@ -140,7 +151,7 @@ export async function followRun(context: Context, following: Following): Promise
     await context.clock.sleep(LOOK_EVERY_MS, over.signal);
   }
   await keeper.end();
-  return endRun(context, requireTask(context, task.id), { paths, attendance });
+  return endRun(context, requireTask(context, task.id), { paths, attendance, lookout });
 }
 
 async function boundOutput(paths: RunPaths): Promise<void> {
@@ -167,17 +178,23 @@ function overTime(context: Context, task: Task): StopWish | undefined {
   return isOver ? { by: 'time limit', detail: '' } : undefined;
 }
 
-async function endRun(
-  context: Context,
-  task: Task,
-  { paths, attendance }: { readonly paths: RunPaths; readonly attendance: Attendance },
-): Promise<Task> {
+type Ending = {
+  readonly paths: RunPaths;
+  readonly attendance: Attendance;
+  readonly lookout: Lookout;
+};
+
+async function endRun(context: Context, task: Task, { paths, attendance, lookout }: Ending): Promise<Task> {
   const run = latestRun(task);
+  const isWalled = (run.confinement?.level ?? 'off') !== 'off';
+  // What the walls end was not left behind.
+  if (run.stop === null && isWalled) await awaitTheirEnd(belongingTo(task), WALLS_FALL_MS);
   const stopped = await stopBelonging(
     belongingTo(task),
     run.stop === null ? LEFT_BEHIND_LIMITS : STOP_LIMITS,
   );
   attendance.look(task);
+  await lookout.end();
   await boundOutput(paths);
   const status = readExitStatus(paths.exit);
   const said = attendance.follower.finish(typeof status === 'number' ? status : null);

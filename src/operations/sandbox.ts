@@ -2,10 +2,11 @@
 
 import { existsSync, realpathSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve, sep } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
 import { listWorktreePaths } from '../git/worktree.ts';
 import { findSandbox, type FoundSandbox, type Walls, wallIn, wallInForeground } from '../process/sandbox.ts';
+import { userSettingsPath } from '../store/paths.ts';
 import type { Confinement } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import { latestRun, type Task } from '../task/task.ts';
@@ -111,12 +112,19 @@ function planWalls(
         ...closed,
         realPath(commonDir),
         realPath(context.user.root),
+        realPath(ownSettings(context, home)),
       ].sort((one, other) => one.length - other.length),
       writable: [...(isStrict ? own : []), worktreePath, privateDir, ...reports],
       fixed: [join(worktreePath, '.git')],
     },
     open: open.length === 0 ? null : `your home lies in ${open.join(', ')}, which is not protected`,
   };
+}
+
+/** The person's own settings name programs that Phasr starts, and take walls away. Their folder, so that none can be made there, when it is Phasr's alone. */
+function ownSettings({ env, repository }: Context, home: string): string {
+  const path = resolve(repository.startDirectory, userSettingsPath(env, home));
+  return basename(dirname(path)) === 'phasr' ? dirname(path) : path;
 }
 
 /** A link leads to what is protected, so that is what is named; what is not there is left as it is. */

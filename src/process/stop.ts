@@ -99,6 +99,15 @@ export async function stopBelonging(run: Belonging, limits: StopLimits): Promise
   return { ended: seen.size, survivors: await findBelonging(run) };
 }
 
+/**
+ * Waits until nothing of a run lives that others are ending: walls whose outermost process has ended take all that is behind them along, and the kernel needs a moment. Longer than
+ * the limit is not waited.
+ */
+export async function awaitTheirEnd(run: Belonging, limitMs: number): Promise<void> {
+  const deadlineMs = Date.now() + limitMs;
+  while ((await findBelonging(run)).length > 0 && Date.now() <= deadlineMs) await delay(POLL_MS);
+}
+
 async function endRecorder(recorder: ProcessIdentity): Promise<void> {
   const deadlineMs = Date.now() + RECORDER_GRACE_MS;
   while (await isAlive(recorder)) {

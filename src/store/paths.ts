@@ -54,6 +54,8 @@ export type RunPaths = {
   readonly terminal: string;
   /** What the run is doing now, for whoever looks. */
   readonly progress: string;
+  /** What must not change while it runs, as it was before. */
+  readonly fingerprint: string;
   /** The environment of the terminal that asked for the run; mode 0600, deleted as soon as the run has started. */
   readonly environment: string;
 };
@@ -70,6 +72,7 @@ export function runPaths(paths: RepositoryPaths, taskId: number, run: number): R
     times: join(directory, 'times'),
     terminal: join(directory, 'terminal'),
     progress: join(directory, 'progress.json'),
+    fingerprint: join(directory, 'fingerprint.json'),
     environment: join(directory, 'environment.json'),
   };
 }

@@ -16,6 +16,13 @@ export type Reversal =
   | { readonly kind: 'move'; readonly from: string; readonly to: string }
   /** Something was made, and is told by its inode: it is put aside. */
   | { readonly kind: 'made'; readonly path: string; readonly inode: number }
+  /** A file was put in the place of another one, which is `aside`; it is told by its inode. */
+  | {
+      readonly kind: 'replaced';
+      readonly path: string;
+      readonly inode: number;
+      readonly aside: string;
+    }
   /** A small file was written, as latin1 text, below the real folder `top`. `before` is null when it was not there. */
   | {
       readonly kind: 'text';
@@ -26,6 +33,8 @@ export type Reversal =
     }
   /** A ref was made. */
   | { readonly kind: 'ref'; readonly name: RefName; readonly oid: Oid }
+  /** A ref was moved. */
+  | { readonly kind: 'ref-moved'; readonly name: RefName; readonly from: Oid; readonly to: Oid }
   /** The record of a task's place was changed. */
   | {
       readonly kind: 'worktree';

@@ -61,6 +61,8 @@ export type Settings = {
     readonly write: Setting<readonly string[]>;
     /** Whether an agent in a strict sandbox has a network. */
     readonly network: Setting<boolean>;
+    /** What comes of a change outside a run's own place. */
+    readonly detection: Setting<'block' | 'show' | 'off'>;
   };
   /** A declaration of the repository takes the place of the user's of the same name as a whole: the one's variables are not the other's. */
   readonly agents: readonly (CustomAgentDeclaration & { readonly origin: Origin })[];
@@ -194,6 +196,7 @@ function resolveSettings(layers: readonly Layer[]): Settings {
       sandbox: pick<'auto' | 'off' | 'strict'>(({ sandbox }) => sandbox, 'auto'),
       write: pick<readonly string[]>(({ sandboxWrite }) => sandboxWrite, []),
       network: pick(({ sandboxNetwork }) => sandboxNetwork, false),
+      detection: pick<'block' | 'show' | 'off'>(({ detection }) => detection, 'block'),
     },
     agents: [...agents.values()],
     files: layers.map(({ file }) => file),

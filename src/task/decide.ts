@@ -2,6 +2,7 @@
 
 import { assertNever } from '../base/errors.ts';
 import type { StopReason, TaskEvent } from './event.ts';
+import { describeEscape, listChanges } from './escape.ts';
 import type { Task, TaskPhase } from './task.ts';
 import { latestRun } from './task.ts';
 
@@ -50,6 +51,8 @@ export type RefusalReason =
   | 'conflict'
   | 'not-committed'
   | 'nested-repository'
+  | 'escaped'
+  | 'not-escaped'
   | 'signing-failed';
 
 export type Verb = 'stop' | 'resume' | 'merge' | 'discard' | 'snapshot' | 'rewind' | 'restore';
@@ -73,9 +76,9 @@ export function findRefusal(task: Task, verb: Verb): Refusal | undefined {
     case 'committing':
       return verb === 'stop' ? undefined : stillRunning(task);
     case 'idle':
-      return verb === 'stop'
-        ? refuse('not-running', `task ${task.id} is not running`, { hint: `phasr show ${task.id}` })
-        : undefined;
+      if (verb === 'stop')
+        return refuse('not-running', `task ${task.id} is not running`, { hint: `phasr show ${task.id}` });
+      return verb === 'merge' ? findEscapeRefusal(task) : undefined;
     case 'merging':
       return refuse('being-merged', `task ${task.id} is being merged`, { hint: `phasr show ${task.id}` });
     case 'cleaning':
@@ -95,6 +98,15 @@ export function findRefusal(task: Task, verb: Verb): Refusal | undefined {
     default:
       return assertNever(task.phase);
   }
+}
+
+/** A person looks first at what was changed outside. */
+function findEscapeRefusal({ id, escape = null }: Task): Refusal | undefined {
+  if (escape === null || !escape.blocks) return undefined;
+  return refuse('escaped', `${describeEscape(escape, id)}; look at that before you merge it`, {
+    hint: `phasr acknowledge ${id}   (it was you, or it is all right)   phasr doctor   (what can be put back)`,
+    paths: listChanges(escape),
+  });
 }
 
 const RESTORING = {

@@ -134,6 +134,15 @@ export type Confinement = {
   readonly why: string | null;
 };
 
+/** Something outside a run's own place that was another one before the run. */
+export type ForeignChange = {
+  readonly kind: 'file' | 'HEAD' | 'ref' | 'setting' | 'history' | 'objects' | 'folder' | 'lock';
+  /** A path, or the full name of a ref. */
+  readonly name: string;
+  /** In words, what became of it: `created`, `moved from 1234567 to 89abcde`. */
+  readonly what: string;
+};
+
 export type TaskEvent =
   | TaskLaunched
   | { readonly type: 'branch.created' }
@@ -208,6 +217,20 @@ export type TaskEvent =
       readonly notes: readonly string[];
     }
   | { readonly type: 'commit.failed'; readonly message: string }
+  /**
+   * What is not the run's own was changed while it ran, or, of a task at rest (`isVictim`), what is the task's own. Nothing proves who has done it; `by` says what was seen, in
+   * words. At most 100 are named, and `more` are not. `blocks`: no merge before a person has looked.
+   */
+  | {
+      readonly type: 'escape.seen';
+      readonly run: number;
+      readonly changes: readonly ForeignChange[];
+      readonly more: number;
+      readonly by: string | null;
+      readonly isVictim: boolean;
+      readonly blocks: boolean;
+    }
+  | { readonly type: 'escape.acknowledged' }
   /** Refs of the agent's were taken into the user's repository by name, or given back. */
   | { readonly type: 'refs.taken'; readonly refs: readonly TakenRef[] }
   | ({ readonly type: 'merge.started' } & MergeIntent)

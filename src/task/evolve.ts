@@ -3,7 +3,7 @@
 import { assertNever } from '../base/errors.ts';
 import type { CleanupProof, RecordedEvent, RunRequest, TaskEvent, TaskLaunched } from './event.ts';
 import type { TaskId } from './names.ts';
-import type { Run, Task, TaskPhase } from './task.ts';
+import { CHANGES_MAX, type Escape, type Run, type Task, type TaskPhase } from './task.ts';
 
 /** The task after all its events. Throws when the first event is not its launch (a corrupt log). */
 export function foldTask(id: TaskId, events: readonly RecordedEvent[]): Task {
@@ -35,6 +35,7 @@ function launched(id: TaskId, event: TaskLaunched, { seq, atMs }: RecordedEvent)
     runs: [],
     head: null,
     trouble: null,
+    escape: null,
     merge: null,
     kept: null,
     held: null,
@@ -99,6 +100,10 @@ function applyEvent(task: Task, { event, atMs }: RecordedEvent): Task {
       return { ...task, trouble: event.message };
     case 'refs.taken':
       return task;
+    case 'escape.seen':
+      return { ...task, escape: addEscape(task.escape ?? null, event, atMs) };
+    case 'escape.acknowledged':
+      return { ...task, escape: null };
     case 'merge.started':
     case 'merge.refused':
     case 'merge.completed':
@@ -215,6 +220,27 @@ function applySafetyEvent(task: Task, event: SafetyEvent, atMs: number): Task {
     default:
       return assertNever(event);
   }
+}
+
+/** What is seen later of the same thing takes the place of what was seen before. */
+function addEscape(
+  before: Escape | null,
+  { run, changes, more, by, isVictim, blocks }: TaskEvent & { readonly type: 'escape.seen' },
+  atMs: number,
+): Escape {
+  if (before === null) return { run, sinceMs: atMs, changes, more, by, isVictim, blocks };
+  const all = new Map(
+    [...before.changes, ...changes].map((change) => [`${change.kind} ${change.name}`, change]),
+  );
+  const kept = [...all.values()].slice(0, CHANGES_MAX);
+  return {
+    ...before,
+    changes: kept,
+    more: before.more + more + (all.size - kept.length),
+    by: before.by ?? by,
+    isVictim: before.isVictim && isVictim,
+    blocks: before.blocks || blocks,
+  };
 }
 
 /** What was found in a target is merged, whoever has done that. */

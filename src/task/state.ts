@@ -2,6 +2,7 @@
 
 import { renderDuration } from '../base/text.ts';
 import { assertNever } from '../base/errors.ts';
+import { describeEscape } from './escape.ts';
 import type { Run, Task } from './task.ts';
 import { latestRun } from './task.ts';
 
@@ -52,7 +53,7 @@ function describePhase(task: Task, liveness: Liveness, nowMs: number): { name: S
       };
     case 'running':
       return run.waiting === null || run.stop !== null || liveness === 'gone'
-        ? { name: 'running', evidence: runningEvidence(run, liveness, nowMs) }
+        ? { name: 'running', evidence: withEscape(task, runningEvidence(run, liveness, nowMs)) }
         : { name: 'waiting', evidence: `for you: ${run.waiting.for}` };
     case 'committing':
       return { name: 'committing', evidence: task.trouble ?? run.end?.evidence ?? '' };
@@ -94,5 +95,9 @@ function runningEvidence(run: Run, liveness: Liveness, nowMs: number): string {
 }
 
 function idleEvidence(task: Task, run: Run): string {
-  return task.trouble ?? run.end?.evidence ?? '';
+  return withEscape(task, task.trouble ?? run.end?.evidence ?? '');
+}
+
+function withEscape({ id, escape = null }: Task, evidence: string): string {
+  return escape === null ? evidence : `${evidence}; ${describeEscape(escape, id)}`;
 }

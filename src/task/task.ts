@@ -6,6 +6,7 @@ import type {
   Confinement,
   Carried,
   Changes,
+  ForeignChange,
   MergeIntent,
   RunOutcome,
   RunReport,
@@ -69,6 +70,20 @@ type Head = {
   readonly notes: readonly string[];
 };
 
+/** So many changes of an escape are named; that there are more is said. */
+export const CHANGES_MAX = 100;
+
+/** What was changed outside a task's own place while it ran, and no person has looked at yet. */
+export type Escape = {
+  readonly run: number;
+  readonly sinceMs: number;
+  readonly changes: readonly ForeignChange[];
+  readonly more: number;
+  readonly by: string | null;
+  readonly isVictim: boolean;
+  readonly blocks: boolean;
+};
+
 export type Task = {
   readonly id: TaskId;
   /** How many events made this state; the next one must carry `seq + 1`. */
@@ -95,6 +110,8 @@ export type Task = {
   readonly head: Head | null;
   /** Why the last commit or merge did not come about, until one does. */
   readonly trouble: string | null;
+  /** Null when there is nothing to look at; absent in old records. */
+  readonly escape?: Escape | null;
   readonly merge: { readonly commit: Oid; readonly target: string; readonly containsHead: boolean } | null;
   /** The ref that keeps what was removed, once something was. */
   readonly kept: string | null;

@@ -57,6 +57,7 @@ function settingRows(settings: Settings): readonly (readonly string[])[] {
     row('isolation.sandbox', isolation.sandbox, String),
     row('isolation.write', isolation.write, renderCommand),
     row('isolation.network', isolation.network, String),
+    row('isolation.detection', isolation.detection, String),
     row('trash.days', settings.trashDays, (days) => (days === 0 ? 'for ever' : String(days))),
     ...settings.agents.map(({ name, origin, command }) => [`agents.${name}`, origin, renderCommand(command)]),
   ];

@@ -3,6 +3,7 @@
 import { renderDuration, renderVisible, renderVisibleLines } from '../../base/text.ts';
 import { shortOid } from '../../base/oid.ts';
 import type { TaskDetails } from '../../operations/show.ts';
+import { describeEscape, listChanges } from '../../task/escape.ts';
 import { agentName, latestRun, type Run } from '../../task/task.ts';
 import { flag, type Handler, parseTask, withPhasr } from '../command.ts';
 import { runJson, taskJson } from '../json.ts';
@@ -51,6 +52,7 @@ function renderDetails(output: Output, details: TaskDetails): readonly string[] 
         : `${shortOid(task.head.oid)}  ${renderChanges(task.head.changes)}`,
     ],
     ...sandboxRow(latestRun(task)),
+    ...escapeRows(task),
     ...madeRows(details.made),
     ...(task.kept === null ? [] : [['kept', task.kept] as const]),
     ...(task.held === null ? [] : [['on disk', renderVisible(task.held)] as const]),
@@ -62,6 +64,15 @@ function renderDetails(output: Output, details: TaskDetails): readonly string[] 
     ...rows.map(([name, value]) => `  ${name.padEnd(9)} ${value}`),
     ...task.runs.flatMap((run) => renderRun(run)),
     ...(next.length === 0 ? [] : ['', `  ${next.join('   ')}`]),
+  ];
+}
+
+/** What was changed outside its own place. */
+function escapeRows({ id, escape = null }: TaskDetails['task']): readonly (readonly [string, string])[] {
+  if (escape === null) return [];
+  return [
+    ['escaped', renderVisible(describeEscape(escape, id))],
+    ...listChanges(escape).map((line) => ['', line] as const),
   ];
 }
 

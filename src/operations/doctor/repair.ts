@@ -12,6 +12,7 @@ import { isAlive } from '../../process/table.ts';
 import { type Context, isHolderAlive, taskClaim } from '../context.ts';
 import { recover } from '../recover.ts';
 import { carryOut, type Repair } from './repair-kinds.ts';
+import { planEscapes } from './repair-escape.ts';
 import { planLocks } from './repair-locks.ts';
 import { planPlaces, planRecords } from './repair-records.ts';
 import { planRegistrations, planTrash } from './repair-remains.ts';
@@ -35,6 +36,7 @@ export async function repairAll(context: Context, isDryRun: boolean): Promise<re
   repairs.push(...(await carryOut(context, records.plans, isDryRun)), ...records.left);
   const tasks = isDryRun ? records.tasks : context.store.list('all');
   const open = tasks.filter(({ phase }) => isOpen(phase));
+  repairs.push(...(await carryOut(context, planEscapes(context, open), isDryRun)));
   for (const task of open) repairs.push(...(await repairTask(context, task, isDryRun)));
   const openIds = [...open.map(({ id }) => id), ...records.waiting];
   repairs.push(...(await carryOut(context, planRegistrations(context, openIds), isDryRun)));

@@ -15,7 +15,8 @@ import { hooksPath } from '../../git/task-dirs.ts';
 import { findUsers } from '../../process/table.ts';
 import { repositoryPaths } from '../../store/paths.ts';
 import { examineTasks, type TaskRecords } from '../../store/task-store.ts';
-import { isOpen } from '../../task/task.ts';
+import { describeEscape } from '../../task/escape.ts';
+import { isOpen, type Task } from '../../task/task.ts';
 import { SWEEP_CLAIM } from '../context.ts';
 import { attempt, type Finding, note, ok, problem } from './finding.ts';
 import { examineRemains } from './remains.ts';
@@ -129,7 +130,16 @@ function checkRecords({ commonDir }: Repository, records: TaskRecords | undefine
   }
   if (records.tasks.length === 0) return [ok('tasks', 'none yet')];
   const open = records.tasks.filter(({ phase }) => isOpen(phase));
-  return [ok('tasks', `${renderCount(records.tasks.length, 'task')}, ${open.length} open`)];
+  return [
+    ok('tasks', `${renderCount(records.tasks.length, 'task')}, ${open.length} open`),
+    ...open.flatMap(checkEscape),
+  ];
+}
+
+function checkEscape({ id, escape = null }: Task): readonly Finding[] {
+  if (escape === null) return [];
+  const hint = `phasr show ${id}   phasr acknowledge ${id}   phasr doctor --fix   (puts settings, hooks and refs back)`;
+  return [problem(`task ${id}`, describeEscape(escape, id), hint)];
 }
 
 async function checkIdentity(place: GitPlace, settings: readonly Setting[]): Promise<readonly Finding[]> {

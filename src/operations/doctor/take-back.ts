@@ -10,7 +10,7 @@ import { renderCount, renderVisible } from '../../base/text.ts';
 import { findStat, readPlainFile } from '../../git/files.ts';
 import { changeRefs, readRefAsText } from '../../git/refs.ts';
 import { isRealFolder, mendLink } from '../../git/task-links.ts';
-import { datedPath, moveAside } from '../../store/aside.ts';
+import { datedPath } from '../../store/aside.ts';
 import { withMutex } from '../../store/mutex.ts';
 import {
   markTakenBack,
@@ -20,6 +20,7 @@ import {
 } from '../../store/repairs.ts';
 import { refuse, type Refusal } from '../../task/decide.ts';
 import type { Task } from '../../task/task.ts';
+import { putAside } from './put-aside.ts';
 import { type Context, recordFacts, requireTask, userRepository, withTask } from '../context.ts';
 
 const TEXT_BYTES_MAX = 4 * 1024 * 1024;
@@ -61,12 +62,16 @@ function describeStep(step: Reversal): string {
       return `move ${renderVisible(step.from)} to ${renderVisible(step.to)}`;
     case 'made':
       return `put ${renderVisible(step.path)} aside`;
+    case 'replaced':
+      return `put ${renderVisible(step.path)} aside, and ${renderVisible(step.aside)} in its place`;
     case 'text':
       return step.before === null
         ? `delete ${renderVisible(step.path)}`
         : `write ${renderVisible(step.path)} as it was`;
     case 'ref':
       return `delete ${step.name} (${step.oid})`;
+    case 'ref-moved':
+      return `move ${step.name} back to ${step.from}`;
     case 'worktree':
       return `record the worktree of task ${step.task} at ${renderVisible(step.before.worktreePath)}`;
     case 'database':
@@ -92,10 +97,14 @@ function isBack(context: Context, step: Reversal): boolean {
       return findStat(step.from) === undefined && findStat(step.to) !== undefined;
     case 'made':
       return findStat(step.path) === undefined;
+    case 'replaced':
+      return findStat(step.aside) === undefined && findStat(step.path) !== undefined;
     case 'text':
       return (readPlainFile(step.path, TEXT_BYTES_MAX) ?? null) === step.before;
     case 'ref':
       return readRefAsText(context.repository.commonDir, step.name) === undefined;
+    case 'ref-moved':
+      return readRefAsText(context.repository.commonDir, step.name) === step.from;
     case 'worktree':
       return isAt(requireTask(context, step.task), step.before);
     case 'database':
@@ -113,12 +122,17 @@ function findObstacleOf(context: Context, step: Reversal): string | undefined {
       return findStat(step.to) === undefined ? undefined : `something else has come to ${step.to}`;
     case 'made':
       return findStat(step.path)?.ino === step.inode ? undefined : `${step.path} has been replaced`;
+    case 'replaced':
+      if (findStat(step.aside) === undefined) return `${step.aside} has gone`;
+      return isFree(step.path, step.inode) ? undefined : `${step.path} has been replaced`;
     case 'text':
       return readPlainFile(step.path, TEXT_BYTES_MAX) === step.after
         ? undefined
         : `${step.path} has been changed`;
     case 'ref':
       return readRefAsText(commonDir, step.name) === step.oid ? undefined : `${step.name} has moved`;
+    case 'ref-moved':
+      return readRefAsText(commonDir, step.name) === step.to ? undefined : `${step.name} has moved`;
     case 'worktree': {
       const task = requireTask(context, step.task);
       if (task.phase.kind !== 'idle') return `task ${task.id} is ${task.phase.kind}`;
@@ -135,8 +149,7 @@ function findObstacleOf(context: Context, step: Reversal): string | undefined {
 }
 
 async function takeStepBack(context: Context, step: Reversal): Promise<void> {
-  const { asideDir, database } = context.paths;
-  const { commonDir } = context.repository;
+  const { database } = context.paths;
   const nowMs = context.clock.nowMs();
   switch (step.kind) {
     case 'move':
@@ -145,8 +158,11 @@ async function takeStepBack(context: Context, step: Reversal): Promise<void> {
       return;
     case 'made':
       // A worktree stays on its own file system; a registration does not stay among the others, where git would list it.
-      if (step.path.startsWith(`${commonDir}/`)) moveAside(step.path, asideDir, nowMs);
-      else renameSync(step.path, datedPath(step.path, 'aside', nowMs));
+      putAside(context, step.path);
+      return;
+    case 'replaced':
+      if (findStat(step.path) !== undefined) putAside(context, step.path);
+      renameSync(step.aside, step.path);
       return;
     case 'text':
       if (step.before === null && isRealFolder(dirname(step.path))) unlinkSync(step.path);
@@ -158,6 +174,12 @@ async function takeStepBack(context: Context, step: Reversal): Promise<void> {
       return;
     case 'ref': {
       const change = { name: step.name, expected: step.oid, to: null };
+      if ((await changeRefs(userRepository(context), [change], 'undo a repair')) !== 'changed')
+        throw changed(step.name);
+      return;
+    }
+    case 'ref-moved': {
+      const change = { name: step.name, expected: step.to, to: step.from };
       if ((await changeRefs(userRepository(context), [change], 'undo a repair')) !== 'changed')
         throw changed(step.name);
       return;
@@ -177,6 +199,12 @@ async function takeStepBack(context: Context, step: Reversal): Promise<void> {
     default:
       assertNever(step);
   }
+}
+
+/** What was put in the place of another thing is there still, or has gone, by an attempt that was cut short. */
+function isFree(path: string, inode: number): boolean {
+  const stat = findStat(path);
+  return stat === undefined || stat.ino === inode;
 }
 
 function isAt(task: Task, place: RecordedWorktree): boolean {

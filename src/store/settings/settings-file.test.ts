@@ -62,6 +62,7 @@ test('without files everything is the default', async () => {
       sandbox: { value: 'auto', origin: 'default' },
       write: { value: [], origin: 'default' },
       network: { value: false, origin: 'default' },
+      detection: { value: 'block', origin: 'default' },
     },
     jobs: { value: null, origin: 'default' },
     timeoutMs: { value: null, origin: 'default' },

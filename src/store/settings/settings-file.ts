@@ -19,7 +19,14 @@ import {
   wholeNumber,
 } from './shapes.ts';
 import { readToml } from './toml.ts';
-import { PERMISSIONS, PROMPT_WAYS, SANDBOXES, type SettingsFile, type SettingsValues } from './values.ts';
+import {
+  DETECTIONS,
+  PERMISSIONS,
+  PROMPT_WAYS,
+  SANDBOXES,
+  type SettingsFile,
+  type SettingsValues,
+} from './values.ts';
 
 const JOBS_MAX = 1000;
 
@@ -70,6 +77,7 @@ const SETTINGS = table({
       sandbox: z.optional(oneOf(SANDBOXES)),
       write: z.optional(pathList),
       network: z.optional(boolean),
+      detection: z.optional(oneOf(DETECTIONS)),
     }),
   ),
   trash: z.optional(table({ days: z.optional(wholeNumber(0, TRASH_DAYS_MAX)) })),
@@ -147,6 +155,7 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     sandbox: said.isolation?.sandbox,
     sandboxWrite: said.isolation?.write,
     sandboxNetwork: said.isolation?.network,
+    detection: said.isolation?.detection,
     agents: Object.entries(said.agents ?? {}).map(([name, agent]) => ({
       name,
       command: agent.command,

@@ -23,6 +23,8 @@ const ISOLATION = [
   '# What an agent in a strict sandbox may change besides, and whether it has a network.',
   '# write = ["~/.cache"]',
   '# network = false',
+  '# What comes of a change outside its own place: "block" the merge until you have looked, "show", or "off".',
+  '# detection = "block"',
   '',
 ];
 

@@ -2,6 +2,9 @@
 
 export const PERMISSIONS = ['edit', 'ask', 'plan', 'yolo'] as const;
 export const SANDBOXES = ['auto', 'off', 'strict'] as const;
+
+/** What comes of a change outside a run's own place: no merge before a person has looked, a word about it, nothing. */
+export const DETECTIONS = ['block', 'show', 'off'] as const;
 export const PROMPT_WAYS = ['argument', 'stdin', 'file'] as const;
 
 /** What an agent may do without asking, as `--permission` takes it. */
@@ -48,6 +51,7 @@ export type SettingsValues = {
   readonly sandbox: (typeof SANDBOXES)[number] | undefined;
   readonly sandboxWrite: readonly string[] | undefined;
   readonly sandboxNetwork: boolean | undefined;
+  readonly detection: (typeof DETECTIONS)[number] | undefined;
   readonly agents: readonly CustomAgentDeclaration[];
 };
 

@@ -1,0 +1,367 @@
+/**
+ * What of a repository, its worktrees and a few files besides must not change while an agent works that no walls hold back (ADR 0019). Read as files; git is asked for
+ * the status of each worktree alone, and not even that when its settings have changed: they could make it run something.
+ */
+
+import {
+  type BigIntStats,
+  type Dirent,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  type Stats,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { Environment } from '../base/environment.ts';
+import { PhasrError } from '../base/errors.ts';
+import { decodeUtf8, splitBytes } from '../base/text.ts';
+import { findStat, readPathFile, readPlainFile } from './files.ts';
+import { type GitPlace, runGit } from './git.ts';
+import { listLocks } from './locks.ts';
+import { readPackedRefs, readRefAsText } from './refs.ts';
+import { readHead, worktreePlace } from './repository.ts';
+
+/** What is looked at. Paths are absolute. */
+export type Scene = {
+  /** Null: nothing of the repository. */
+  readonly commonDir: string | null;
+  /** The person's. */
+  readonly worktrees: readonly { readonly path: string; readonly gitDir: string }[];
+  /** Worktrees that nobody is at work in, by their task. */
+  readonly resting: readonly { readonly id: number; readonly path: string }[];
+  /** Folders that must stay the ones they are. */
+  readonly folders: readonly string[];
+  /** A folder in which nothing may appear or vanish; null for none. */
+  readonly listed: string | null;
+  /** Small files that need not be there. */
+  readonly files: readonly string[];
+  /** A folder of ours, made and removed: settings as they were before are read from there when others have taken their place. */
+  readonly scratch: string;
+  readonly inherited: Environment;
+};
+
+/** Values by `<part> <name>`. Of a file: its mode in octal, a blank, and its bytes as latin1. */
+export type Fingerprint = ReadonlyMap<string, string>;
+
+type Watched = string | Buffer;
+
+/** Files and folders by their stamps: whether anything was touched is seen without git. */
+export type Watch = { readonly paths: readonly Watched[]; readonly stamps: Float64Array };
+
+/** Larger ones are known by their stamp alone, and are not put back. */
+const FILE_BYTES_MAX = 256 * 1024;
+/** Of tasks at rest; what is beyond is not looked at. */
+const RESTING_ENTRIES_MAX = 20_000;
+/** More refs and reflogs than this are not walked. */
+const WALK_MAX = 200_000;
+/** Not looked into: large, and nobody reviews it. */
+const HEAVY = new Set(['.git', 'node_modules']);
+
+const COMMON_FILES = [
+  'config',
+  'config.worktree',
+  'shallow',
+  'info/exclude',
+  'info/attributes',
+  'info/grafts',
+  'info/sparse-checkout',
+  'objects/info/alternates',
+  // All stashes but the latest are in it alone.
+  'logs/refs/stash',
+];
+const WORKTREE_FILES = ['config.worktree', 'info/sparse-checkout', 'gitdir', 'commondir', 'locked'];
+/** What decides which programs git runs, and how it reads files. */
+const SETTINGS = /\/(?:config|config\.worktree|attributes|\.gitconfig)$|\/git\/config$/;
+
+type Taking = { readonly found: Map<string, string>; readonly watched: Watched[] };
+
+/**
+ * Looks at everything. One git process for each worktree of the person's, and one more for its `watch`. `before`: what it is to be compared with.
+ */
+export async function takeFingerprint(
+  scene: Scene,
+  before: Fingerprint | null,
+): Promise<{ readonly print: Fingerprint; readonly watch: Watch }> {
+  const taking: Taking = { found: new Map(), watched: [] };
+  for (const path of scene.files) takeFile(taking, path);
+  for (const path of scene.folders) takeFolder(taking, path);
+  if (scene.listed !== null) takeListing(taking, scene.listed);
+  if (scene.commonDir !== null) takeGitDir(taking, scene.commonDir);
+  takeResting(taking, scene.resting);
+  const isSafe = before === null || !hasOtherSettings(before, taking.found);
+  for (const worktree of scene.worktrees) {
+    takeHead(taking, worktree);
+    takeFolder(taking, worktree.path);
+    if (findStat(worktree.path) === undefined) continue;
+    const place = worktreePlace(worktree, scene.inherited);
+    if (isSafe) await takeStatus(taking, worktree.path, place);
+    else
+      await withSettingsOf(before, scene, { place, look: (safe) => takeStatus(taking, worktree.path, safe) });
+  }
+  return { print: taking.found, watch: { paths: taking.watched, stamps: stampAll(taking.watched) } };
+}
+
+/** Whether nothing that was watched has been touched since. No git process. */
+export function isUntouched({ paths, stamps }: Watch): boolean {
+  return paths.every((path, index) => {
+    const [one, two] = stampOf(path);
+    return one === stamps[2 * index] && two === stamps[2 * index + 1];
+  });
+}
+
+function stampAll(paths: readonly Watched[]): Float64Array {
+  const stamps = new Float64Array(2 * paths.length);
+  for (const [index, path] of paths.entries()) stamps.set(stampOf(path), 2 * index);
+  return stamps;
+}
+
+function stampOf(path: Watched): readonly [number, number] {
+  const stat = lookUp(path);
+  return stat === undefined ? [-1, -1] : [stat.ctimeMs + stat.mtimeMs / 4, stat.size + stat.ino / 3];
+}
+
+function lookUp(path: Watched): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false });
+  } catch {
+    // Safe to ignore: what cannot be looked at is as good as gone, and that is a difference.
+    return undefined;
+  }
+}
+
+function exactStamp(path: Watched): string {
+  let stat: BigIntStats | undefined;
+  try {
+    stat = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+  } catch {
+    // Safe to ignore: as above.
+  }
+  return stat === undefined ? 'gone' : [stat.ino, stat.mode, stat.size, stat.mtimeNs, stat.ctimeNs].join(':');
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    // Safe to ignore: not there, or closed to us; what was in it is gone then.
+    return [];
+  }
+}
+
+function takeFile({ found, watched }: Taking, path: string): void {
+  watched.push(path);
+  const stat = lookUp(path);
+  if (stat === undefined || stat.isDirectory()) return;
+  const text = readPlainFile(path, FILE_BYTES_MAX);
+  const mode = (stat.mode & 0o7777).toString(8);
+  found.set(`file ${path}`, text === undefined ? `stamp ${exactStamp(path)}` : `${mode} ${text}`);
+}
+
+/** Not watched: its times change with everything in it. */
+function takeFolder({ found }: Taking, path: string): void {
+  const stat = lookUp(path);
+  if (stat !== undefined) found.set(`folder ${path}`, `${stat.dev}:${stat.ino}`);
+}
+
+function takeListing({ found, watched }: Taking, folder: string): void {
+  watched.push(folder);
+  for (const name of namesIn(folder)) found.set(`listed ${join(folder, name)}`, 'there');
+}
+
+function takeGitDir(taking: Taking, commonDir: string): void {
+  for (const name of COMMON_FILES) takeFile(taking, join(commonDir, name));
+  const hooks = join(commonDir, 'hooks');
+  taking.watched.push(
+    hooks,
+    join(commonDir, 'info'),
+    join(commonDir, 'worktrees'),
+    join(commonDir, 'packed-refs'),
+  );
+  for (const name of namesIn(hooks)) takeFile(taking, join(hooks, name));
+  for (const name of namesIn(join(commonDir, 'worktrees'))) {
+    const folder = join(commonDir, 'worktrees', name);
+    for (const file of WORKTREE_FILES) takeFile(taking, join(folder, file));
+  }
+  for (const [name, oid] of readPackedRefs(commonDir)) taking.found.set(`ref ${name}`, oid);
+  for (const { path, isFolder } of walk(commonDir, 'refs')) {
+    const isOurs = /^refs\/(?:phasr|heads\/phasr)(?:\/|$)/.test(path);
+    if (!isOurs) taking.watched.push(join(commonDir, path));
+    if (isFolder || path.endsWith('.lock')) continue;
+    const text = readPathFile(join(commonDir, path));
+    if (text !== undefined && text !== '') taking.found.set(`ref ${path}`, text);
+  }
+  for (const { path, isFolder } of walk(commonDir, 'logs'))
+    if (!isFolder && path !== 'logs/refs/stash')
+      taking.found.set(`reflog ${path}`, String(lookUp(join(commonDir, path))?.size ?? 0));
+  for (const name of namesIn(join(commonDir, 'objects', 'pack')))
+    if (name.endsWith('.pack')) taking.found.set(`pack ${name}`, 'there');
+  for (const name of namesIn(join(commonDir, 'objects')))
+    if (/^[0-9a-f]{2}$/.test(name)) taking.found.set(`objects ${name}`, 'there');
+  for (const { path, inode } of listLocks(commonDir)) taking.found.set(`lock ${path}`, String(inode));
+}
+
+/** What is below a folder, itself included, links not followed. Names are relative to `top`. */
+function* walk(
+  top: string,
+  folder: string,
+): Generator<{ readonly path: string; readonly isFolder: boolean }> {
+  const waiting = [folder];
+  let seen = 0;
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    yield { path: next, isFolder: true };
+    for (const entry of entriesOf(join(top, next))) {
+      if (++seen > WALK_MAX) return;
+      const path = `${next}/${entry.name}`;
+      if (entry.isDirectory()) waiting.push(path);
+      else yield { path, isFolder: false };
+    }
+  }
+}
+
+function entriesOf(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    // Safe to ignore: as in namesIn.
+    return [];
+  }
+}
+
+function takeResting({ found, watched }: Taking, resting: Scene['resting']): void {
+  let room = RESTING_ENTRIES_MAX;
+  for (const { id, path: top } of resting) {
+    const folders = [top];
+    for (let folder = folders.pop(); folder !== undefined && room > 0; folder = folders.pop()) {
+      watched.push(folder);
+      for (const entry of entriesOf(folder)) {
+        if (--room <= 0) break;
+        const path = join(folder, entry.name);
+        if (entry.isDirectory() && !HEAVY.has(entry.name)) folders.push(path);
+        else if (!entry.isDirectory()) {
+          found.set(`task path ${id} ${path}`, exactStamp(path));
+          watched.push(path);
+        }
+      }
+    }
+  }
+}
+
+function takeHead({ found, watched }: Taking, { path, gitDir }: Scene['worktrees'][number]): void {
+  const file = join(gitDir, 'HEAD');
+  watched.push(file, join(gitDir, 'index'));
+  found.set(`head ${path}`, readPathFile(file) ?? 'gone');
+}
+
+async function takeStatus({ found, watched }: Taking, top: string, place: GitPlace): Promise<void> {
+  const status = ['status', '--porcelain=v2', '-z', '--no-renames', '--untracked-files=all'];
+  try {
+    const [changed, tracked] = await Promise.all([
+      runGit(place, [...status, '--ignore-submodules=all']),
+      runGit(place, ['ls-files', '-z']),
+    ]);
+    for (const record of splitBytes(changed.stdout, 0)) {
+      const { path, letters } = parseStatus(record);
+      const full = Buffer.concat([Buffer.from(`${top}/`), path]);
+      found.set(`path ${textOf(full)}`, `${letters} ${exactStamp(full)}`);
+    }
+    watchTracked(watched, top, splitBytes(tracked.stdout, 0));
+  } catch (error) {
+    if (!(error instanceof PhasrError)) throw error;
+    found.set(`path ${top}`, `!! ${error.message}`);
+  }
+}
+
+/** Files, and the folders that they are in: what appears beside them touches those. */
+function watchTracked(watched: Watched[], top: string, paths: readonly Buffer[]): void {
+  const folders = new Set<string>();
+  const base = Buffer.from(`${top}/`);
+  for (const path of paths) {
+    watched.push(Buffer.concat([base, path]));
+    const text = path.toString('latin1');
+    for (let end = text.lastIndexOf('/'); end !== -1; end = text.lastIndexOf('/', end - 1)) {
+      const folder = text.slice(0, end);
+      if (folders.has(folder)) break;
+      folders.add(folder);
+      if (end === 0) break;
+    }
+  }
+  watched.push(top, ...[...folders].map((folder) => Buffer.concat([base, Buffer.from(folder, 'latin1')])));
+}
+
+/** git-status(1), "Porcelain Format Version 2": the fields before a path by the kind of the record. */
+const FIELDS = new Map([
+  ['1', 8],
+  ['u', 10],
+  ['?', 1],
+]);
+
+function parseStatus(record: Buffer): { readonly path: Buffer; readonly letters: string } {
+  const kind = record.toString('latin1', 0, 1);
+  let at = 0;
+  for (let field = 0; field < (FIELDS.get(kind) ?? 0); field++) at = record.indexOf(0x20, at) + 1;
+  const fields = record.toString('latin1', 0, at).split(' ');
+  // State, and what is staged: of the file itself the stamp tells.
+  const letters = kind === '?' ? '??' : `${fields[1] ?? ''} ${fields[7] ?? ''}`;
+  return { path: record.subarray(at), letters };
+}
+
+function textOf(path: Buffer): string {
+  return decodeUtf8(path) ?? path.toString('latin1');
+}
+
+/**
+ * Lets git look at a worktree with the settings, excludes and attributes that its repository had before: what it has now could make git run something. The index, the objects and HEAD are
+ * as they are now. Settings of the person's that have changed as well are left out.
+ */
+async function withSettingsOf(
+  before: Fingerprint,
+  { commonDir, scratch }: Scene,
+  { place, look }: { readonly place: GitPlace; readonly look: (safe: GitPlace) => Promise<void> },
+): Promise<void> {
+  const { gitDir } = place;
+  if (commonDir === null || gitDir === null) throw new Error('this needs a worktree');
+  try {
+    mkdirSync(join(scratch, 'refs'), { recursive: true, mode: 0o700 });
+    mkdirSync(join(scratch, 'info'), { recursive: true, mode: 0o700 });
+    for (const name of ['config', 'info/exclude', 'info/attributes'])
+      writeFileSync(
+        join(scratch, name),
+        fileBytes(before.get(`file ${join(commonDir, name)}`)) ?? '',
+        'latin1',
+      );
+    writeFileSync(join(scratch, 'HEAD'), `${headOid(commonDir, gitDir) ?? 'ref: refs/heads/none'}\n`);
+    await look({
+      ...place,
+      gitDir: scratch,
+      variables: {
+        ...place.variables,
+        GIT_INDEX_FILE: join(gitDir, 'index'),
+        GIT_OBJECT_DIRECTORY: join(commonDir, 'objects'),
+        GIT_CONFIG_GLOBAL: '/dev/null',
+      },
+    });
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+}
+
+/** The bytes of a file as a fingerprint holds them; undefined when it was not there, or is known by its stamp alone. */
+export function fileBytes(value: string | undefined): string | undefined {
+  const blank = value?.indexOf(' ') ?? -1;
+  return value === undefined || value.startsWith('stamp ') ? undefined : value.slice(blank + 1);
+}
+
+function headOid(commonDir: string, gitDir: string): string | undefined {
+  const head = readHead(gitDir);
+  if (head === undefined) return undefined;
+  return 'detached' in head ? head.detached : readRefAsText(commonDir, `refs/heads/${head.branch}`);
+}
+
+function hasOtherSettings(before: Fingerprint, now: Fingerprint): boolean {
+  const keys = [...before.keys(), ...now.keys()].filter(
+    (key) => key.startsWith('file ') && SETTINGS.test(key),
+  );
+  return keys.some((key) => before.get(key) !== now.get(key));
+}

@@ -1,0 +1,131 @@
+/** What differs from a fingerprint: whose it is, and in words. */
+
+import { join } from 'node:path';
+import { parseOid, shortOid } from '../base/oid.ts';
+import { findStat, readPlainFile } from '../git/files.ts';
+import type { Difference } from '../git/compare-fingerprints.ts';
+import type { ForeignChange } from '../task/event.ts';
+
+type Roots = { readonly commonDir: string; readonly worktreesDir: string };
+
+/** The task that a thing belongs to by its name, `phasr` for what is Phasr's and no task's, null for the person's. */
+export function ownerOf(
+  { part, name }: Difference,
+  { commonDir, worktreesDir }: Roots,
+): number | 'phasr' | null {
+  switch (part) {
+    case 'task path':
+      return Number.parseInt(name, 10);
+    case 'ref':
+      return ownerOfRef(name);
+    case 'reflog':
+      return ownerOfRef(name.replace(/^logs\//, ''));
+    case 'listed':
+    case 'folder':
+    case 'file':
+    case 'lock': {
+      const inRegistration = ownerBelow(name, `${commonDir}/worktrees/phasr-`);
+      const inTasks = ownerBelow(name, `${commonDir}/phasr/tasks/`);
+      if (/^\.(?:trash|prompts)$/.test(name.slice(worktreesDir.length + 1))) return 'phasr';
+      const refLock =
+        part === 'lock' ? ownerOfRef(name.slice(commonDir.length + 1).replace(/\.lock$/, '')) : null;
+      return inRegistration ?? inTasks ?? ownerBelow(name, `${worktreesDir}/`) ?? refLock;
+    }
+    case 'head':
+    case 'pack':
+    case 'objects':
+    case 'path':
+      return null;
+  }
+}
+
+function ownerBelow(path: string, prefix: string): number | null {
+  const id = path.startsWith(prefix) ? /^\d+(?=[-/]|$)/.exec(path.slice(prefix.length))?.[0] : undefined;
+  return id === undefined ? null : Number(id);
+}
+
+function ownerOfRef(name: string): number | 'phasr' | null {
+  const id = /^refs\/(?:heads\/phasr\/task-(\d+)-|phasr\/[^/]+\/(\d+)(?:\/|$))/.exec(name);
+  if (id !== null) return Number(id[1] ?? id[2]);
+  return name.startsWith('refs/phasr/') ? 'phasr' : null;
+}
+
+const KINDS = {
+  path: 'file',
+  'task path': 'file',
+  head: 'HEAD',
+  ref: 'ref',
+  file: 'setting',
+  reflog: 'history',
+  pack: 'objects',
+  objects: 'objects',
+  folder: 'folder',
+  listed: 'folder',
+  lock: 'lock',
+} as const;
+
+/** For people; names as they are. Reads a reflog's last line, and whether a file is there. */
+export function describeDifference(difference: Difference, commonDir: string): ForeignChange {
+  const { part, name } = difference;
+  const shown =
+    part === 'task path' ? name.replace(/^\d+ /, '') : part === 'objects' ? join(commonDir, name) : name;
+  const kind = part === 'file' && name.includes('/logs/') ? 'history' : KINDS[part];
+  return { kind, name: shown, what: describe(difference, commonDir) };
+}
+
+function describe(difference: Difference, commonDir: string): string {
+  const { part, name, before, after } = difference;
+  switch (part) {
+    case 'path':
+      return describePath(name, before, after);
+    case 'ref':
+      return describeRef(difference, commonDir);
+    case 'head':
+      return after === null ? 'gone' : `switched from ${shortHead(before)} to ${shortHead(after)}`;
+    case 'reflog':
+      return after === null ? 'deleted' : 'shortened: what it remembered is gone';
+    case 'objects':
+    case 'pack':
+      return `${before ?? ''} packs or folders of objects are gone`;
+    case 'lock':
+      return 'left behind: git waits for it, or fails';
+    case 'file':
+    case 'folder':
+    case 'listed':
+    case 'task path':
+      if (before === null) return 'created';
+      if (after === null) return part === 'folder' || part === 'listed' ? 'gone' : 'deleted';
+      return part === 'folder' ? 'replaced by another one' : 'changed';
+  }
+}
+
+function describePath(path: string, before: string | null, after: string | null): string {
+  if (after?.startsWith('!!') === true) return `git can no longer read this worktree: ${after.slice(3)}`;
+  if (after === null) return findStat(path) === undefined ? 'deleted' : 'no longer uncommitted';
+  const letters = after.slice(0, 2);
+  if (letters === '??') return before === null ? 'created' : 'changed';
+  return letters.includes('D') ? 'deleted' : 'changed';
+}
+
+const REFLOG_BYTES_MAX = 4 * 1024 * 1024;
+
+function describeRef({ name, before, after }: Difference, commonDir: string): string {
+  if (after === null) return `deleted (was at ${shortValue(before)})`;
+  const lines = readPlainFile(join(commonDir, 'logs', name), REFLOG_BYTES_MAX)
+    ?.trimEnd()
+    .split('\n');
+  const said = Buffer.from(/\t(.*)$/.exec(lines?.at(-1) ?? '')?.[1] ?? '', 'latin1').toString('utf8');
+  const why = said === '' ? '' : ` (${said.slice(0, 80)})`;
+  return before === null
+    ? `created at ${shortValue(after)}${why}`
+    : `moved from ${shortValue(before)} to ${shortValue(after)}${why}`;
+}
+
+function shortValue(value: string | null): string {
+  const oid = parseOid(value ?? '');
+  return oid === undefined ? (value ?? 'nothing') : shortOid(oid);
+}
+
+function shortHead(text: string | null): string {
+  return shortValue((text ?? 'nothing').replace(/^ref: refs\/heads\//, ''));
+}

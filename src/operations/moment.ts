@@ -1,0 +1,33 @@
+/** A fingerprint with how far the records had come, as it is kept with a run. */
+
+import type { Fingerprint } from '../git/fingerprint.ts';
+import { readPlainText } from '../store/files.ts';
+
+/** What was known at one moment: how things were, and how far the records had come. */
+export type Moment = {
+  readonly print: Fingerprint;
+  readonly lastEvent: number;
+  readonly seqs: ReadonlyMap<number, number>;
+};
+
+/** As text, for {@link readMoment}. */
+export function renderMoment({ print, lastEvent, seqs }: Moment): string {
+  return JSON.stringify({ lastEvent, seqs: [...seqs], print: [...print] });
+}
+
+/** The fingerprint of a run as it was kept; undefined when there is none, or it is damaged. */
+export function readMoment(path: string): Moment | undefined {
+  const text = readPlainText(path);
+  if (text === undefined) return undefined;
+  try {
+    const { lastEvent, seqs, print } = JSON.parse(text) as {
+      readonly lastEvent: number;
+      readonly seqs: readonly (readonly [number, number])[];
+      readonly print: readonly (readonly [string, string])[];
+    };
+    return { lastEvent, seqs: new Map(seqs), print: new Map(print) };
+  } catch {
+    // Safe to ignore: cut off by a power cut; the run is compared with nothing then.
+    return undefined;
+  }
+}
