@@ -1,150 +1,20 @@
 /** The sandbox: an agent reaches nothing of the repository and of other tasks, and hardly notices (user pains P7, P12, P17). */
 
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { Answer, TaskJson } from './support/answer.ts';
-import { listFiles } from './support/files.ts';
+import type { Answer } from './support/answer.ts';
+import { hasSandbox, makeNeighbours } from './support/escapes.ts';
 import { asNobody, canBecomeNobody } from './support/ordinary-user.ts';
 import { waitFor } from './support/wait-for.ts';
-import { CLI, makeWorld, type World } from './support/world.ts';
+import { CLI, makeWorld } from './support/world.ts';
 
-const probe = spawnSync('bwrap', ['--dev-bind', '/', '/', '--proc', '/proc', '--unshare-pid', 'true']);
-const walled = test.skipIf(probe.status !== 0);
+const walled = test.skipIf(!hasSandbox);
 
 const AUTO = { env: { PHASR_SANDBOX: 'auto' } };
 const STRICT = { env: { PHASR_SANDBOX: 'strict' } };
-
-/** Another task with work, the person's second worktree, a stash, and a hook of his. */
-async function makeNeighbours(world: World): Promise<TaskJson> {
-  world.init({ 'README.md': '# Demo\n', 'src/a.ts': 'a\n', '.gitignore': 'ignored\n' });
-  world.write('README.md', 'stashed\n');
-  world.git(['stash', '-q']);
-  world.git(['worktree', 'add', '-q', '-b', 'mine', join(world.root, 'mine')]);
-  world.write('.git/hooks/pre-commit', '#!/bin/sh\nexit 0\n');
-  chmodSync(join(world.repo, '.git/hooks/pre-commit'), 0o755);
-  world.write('by-hand', 'not committed\n');
-  const other = await world.task('echo other > other; git add other; echo more >> other', {
-    prompt: 'the other',
-    ...AUTO,
-  });
-  await waitFor('the other to be done', () => world.processes().length === 0);
-  return other;
-}
-
-/** All that is not the task's own: without what Phasr itself writes about its run. */
-function stateOf(world: World, own: RegExp): object {
-  const books =
-    /\.git\/phasr\/(?:phasr\.db|mutex|places|code)|\.phasr\/(?:places|code)|\.git\/phasr\/trash|\.git\/index$/;
-  const files = Object.entries(listFiles(world.root)).filter(
-    ([path]) => !books.test(path) && !own.test(path),
-  );
-  return {
-    files: Object.fromEntries(files),
-    refs: world
-      .git(['for-each-ref', '--format=%(objectname) %(refname)'])
-      .split('\n')
-      .filter((line) => !/phasr\/(?:task-2|base\/2|snapshots\/2)/.test(line)),
-    status: world.git(['status', '--porcelain', '--ignored']),
-  };
-}
-
-/** `$R` the checkout, `$G` its git dir, `$O` the other task's worktree, `$M` the person's second one. Each tries, and goes on when it may not. */
-const ESCAPES: readonly (readonly [row: string, what: string, script: string])[] = [
-  ['d01', 'writes into the checkout', 'echo evil > $R/src/a.ts; echo evil > $R/new; echo evil > $M/new'],
-  ['d02', "writes into another task's worktree", 'echo evil > $O/other; rm -rf $O/*; mv $O $O.away'],
-  ['d03', 'writes beside its worktree', 'echo evil > ../evil; mkdir ../evil.d; rm -rf ../2-*; mv . ../x'],
-  [
-    'd04',
-    'writes through a link of its own',
-    'ln -s $R link; echo evil > link/src/a.ts; rm -rf link/; rm link',
-  ],
-  [
-    'a09',
-    'switches the checkout',
-    'git -C $R checkout -q -b evil; git -C $R symbolic-ref HEAD refs/heads/mine',
-  ],
-  ['a38', 'resets and cleans the checkout', 'git -C $R reset -q --hard; git -C $R clean -qffdx; rm -rf $R'],
-  ['a38', 'commits there by GIT_DIR', 'GIT_DIR=$G GIT_WORK_TREE=$R git commit -qam evil --allow-empty'],
-  [
-    'a26',
-    'removes other worktrees',
-    'git -C $R worktree remove -f -f $O; git -C $R worktree remove -f -f $M',
-  ],
-  ['a28', 'moves another worktree', 'git -C $R worktree move $M $M.moved; git -C $R worktree prune'],
-  [
-    'a01',
-    "clears the person's stash",
-    'git -C $R stash clear; git -C $R stash drop; rm -f $G/refs/stash $G/logs/refs/stash',
-  ],
-  [
-    'a03',
-    'makes and deletes refs',
-    'git -C $R tag evil; git -C $R branch evil; git -C $R branch -D mine; rm $G/packed-refs',
-  ],
-  [
-    'a07',
-    "deletes another task's branch",
-    'git --git-dir=$G update-ref -d refs/heads/phasr/task-1-the-other',
-  ],
-  [
-    'a08',
-    "moves the person's branch",
-    'git --git-dir=$G update-ref refs/heads/main $(git --git-dir=$G commit-tree -m evil main^{tree})',
-  ],
-  [
-    'a12',
-    "sets the person's settings",
-    'git -C $R config user.name evil; git -C $R config core.bare true; echo bad > $G/config',
-  ],
-  ['a18', 'writes exclude and attributes', 'echo "*" > $G/info/exclude; echo "* -diff" > $G/info/attributes'],
-  ['a20', 'writes alternates', 'echo /tmp > $G/objects/info/alternates'],
-  ['a21', 'prunes', 'git --git-dir=$G reflog expire --expire=now --all; git --git-dir=$G gc -q --prune=now'],
-  ['a31', 'leaves locks', 'touch $G/index.lock $G/config.lock $G/packed-refs.lock $G/HEAD.lock'],
-  ['a33', 'deletes objects', 'rm -rf $G/objects/??; chmod 000 $G/objects; rm -rf $G/objects'],
-  [
-    'a36',
-    'points its .git file to the checkout',
-    'echo "gitdir: $G" > .git; git add -A; git commit -qm evil; mv .git gone; rm -f .git',
-  ],
-  [
-    'e01',
-    'plants a hook',
-    'printf "#!/bin/sh\\ntouch $R/pwned\\n" > $G/hooks/post-checkout; chmod +x $G/hooks/*',
-  ],
-  ['-', "writes Phasr's records", 'rm -rf $G/phasr; echo evil > $G/phasr/phasr.db; rm -rf $HOME/.phasr'],
-  ['-', "deletes other git dirs of Phasr's", 'rm -rf $G/phasr/tasks/1; rm -rf $G/phasr/tasks/2'],
-  ['-', 'renames the folders around', 'mv $R $R.away; mv $G $G.away; mv $HOME/.phasr $HOME/evil'],
-];
-
-walled.each(ESCAPES)(
-  'behind walls an agent that %s %s changes nothing but its own',
-  async (_row, _what, script) => {
-    await using world = makeWorld('walls');
-    const other = await makeNeighbours(world);
-    const own =
-      /phasr\/tasks\/2\/|\/2-escape\/|worktrees\/phasr-2\/|\.prompts\/2\.|phasr\/task-2-|refs\/phasr\/\w+\/2\b|\.git\/objects\/(?!info\/)/;
-    const before = stateOf(world, own);
-    const places = `R=${world.repo}; G=${world.repo}/.git; O=${other.worktree}; M=${world.root}/mine; cd "$PHASR_WORKTREE"`;
-    const task = await world.task(
-      `exec 2>/dev/null; ${places}; ${script}; cd "$PHASR_WORKTREE"; echo honest > honest`,
-      {
-        prompt: 'escape',
-        ...AUTO,
-      },
-    );
-    await waitFor('background processes to end', () => world.processes().length === 0);
-    expect(stateOf(world, own)).toEqual(before);
-    expect(world.git(['fsck', '--no-dangling'])).toBe('');
-    // And what it has done in its own place is its work as ever.
-    expect([task.state, task.run.sandbox]).toEqual(['done', { level: 'light', why: null }]);
-    expect(world.git(['show', `${task.branch}:honest`])).toBe('honest');
-    await world.ok(['merge', String(task.id)]);
-    expect(world.read('honest')).toBe('honest\n');
-  },
-);
 
 walled(
   'behind walls honest work goes on: git, stash, home, /tmp, its own signals, phasr itself, other programs',
@@ -269,7 +139,7 @@ walled(
 
 const hasLfs = spawnSync('git', ['lfs', 'version']).status === 0;
 
-test.skipIf(probe.status !== 0 || !hasLfs)(
+test.skipIf(!hasSandbox || !hasLfs)(
   "behind walls git-lfs works, and the person's store of large files is not written by an agent (needs git-lfs)",
   async () => {
     await using world = makeWorld('walls-lfs');
@@ -405,7 +275,7 @@ walled(
   },
 );
 
-test.skipIf(probe.status !== 0 || !canBecomeNobody())(
+test.skipIf(!hasSandbox || !canBecomeNobody())(
   'the walls stand for an ordinary user as well, who may make no namespaces but his own',
   async () => {
     await using world = makeWorld('walls-nobody');
@@ -420,9 +290,3 @@ test.skipIf(probe.status !== 0 || !canBecomeNobody())(
     expect(existsSync(join(tasks[0].worktree, 'ok'))).toBe(true);
   },
 );
-
-test('what the agents of this suite try is in docs/isolation.md, row for row', () => {
-  const page = readFileSync(join(import.meta.dirname, '../docs/isolation.md'), 'utf8');
-  const rows = /## Hazards\n.*?\n\| --- .*?\n(.*?)\n\n/s.exec(page)?.[1]?.split('\n') ?? [];
-  expect(rows.map((row) => row.split(' | ')[0]?.slice(2))).toEqual(ESCAPES.map(([, what]) => what));
-});

@@ -173,6 +173,7 @@ test('config shows each value and where it comes from, without the variables of 
     ['isolation.sandbox', 'default', 'auto'],
     ['isolation.write', 'default', '[]'],
     ['isolation.network', 'default', 'false'],
+    ['isolation.detection', 'default', 'block'],
     ['trash.days', 'default', '30'],
     ['agents.mine', 'repository', `["${world.repo}/mine.sh"]`],
     [''],

@@ -226,7 +226,7 @@ export const COMMANDS: readonly CommandDeclaration[] = [
     name: 'acknowledge',
     group: 'decide',
     arguments: '[task...]',
-    summary: 'say that you have looked at what was changed outside the worktrees of tasks',
+    summary: "say that what was changed outside a task's worktree is all right",
     details: [
       TASKS_NOTE,
       'While no sandbox holds an agent back (phasr show), what changes in your worktrees, refs, settings and hooks is noticed, and its task is not merged before you',

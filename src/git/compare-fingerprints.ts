@@ -27,20 +27,20 @@ export type Difference = {
 export function compareFingerprints(before: Fingerprint, after: Fingerprint): readonly Difference[] {
   const differences: Difference[] = [];
   let hasNewPack = false;
-  const gone = { pack: 0, objects: 0 };
+  let gone = 0;
   for (const key of new Set([...before.keys(), ...after.keys()])) {
     const [was, is] = [before.get(key) ?? null, after.get(key) ?? null];
     if (was === is) continue;
     const { part, name } = splitKey(key);
-    if (part === 'pack' && was === null) hasNewPack = true;
-    else if (part === 'pack' || part === 'objects') {
-      if (is === null) gone[part]++;
+    if (part === 'pack' || part === 'objects') {
+      if (was === null) hasNewPack ||= part === 'pack';
+      else if (is === null) gone++;
+      else differences.push({ part, name, before: was, after: is });
     } else if (part !== 'reflog' || (was !== null && Number(is ?? 0) < Number(was)))
       differences.push({ part, name, before: was, after: is });
   }
-  const count = gone.pack + gone.objects;
-  if (count > 0 && !hasNewPack)
-    differences.push({ part: 'objects', name: 'objects', before: String(count), after: null });
+  if (gone > 0 && !hasNewPack)
+    differences.push({ part: 'objects', name: '', before: String(gone), after: null });
   return differences;
 }
 

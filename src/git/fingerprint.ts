@@ -3,6 +3,7 @@
  * the status of each worktree alone, and not even that when its settings have changed: they could make it run something.
  */
 
+import { createHash } from 'node:crypto';
 import {
   type BigIntStats,
   type Dirent,
@@ -35,14 +36,14 @@ export type Scene = {
   readonly folders: readonly string[];
   /** A folder in which nothing may appear or vanish; null for none. */
   readonly listed: string | null;
-  /** Small files that need not be there. */
+  /** Small files that need not be there, and whose contents are nobody's business: they are known by a hash alone. */
   readonly files: readonly string[];
   /** A folder of ours, made and removed: settings as they were before are read from there when others have taken their place. */
   readonly scratch: string;
   readonly inherited: Environment;
 };
 
-/** Values by `<part> <name>`. Of a file: its mode in octal, a blank, and its bytes as latin1. */
+/** Values by `<part> <name>`. Of a file: its mode in octal, a blank, and its bytes as latin1; or its stamp, or a hash of it. */
 export type Fingerprint = ReadonlyMap<string, string>;
 
 type Watched = string | Buffer;
@@ -54,6 +55,8 @@ export type Watch = { readonly paths: readonly Watched[]; readonly stamps: Float
 const FILE_BYTES_MAX = 256 * 1024;
 /** Of tasks at rest; what is beyond is not looked at. */
 const RESTING_ENTRIES_MAX = 20_000;
+/** Git packs them when they are 6,700 (gc.auto). */
+const LOOSE_MAX = 20_000;
 /** More refs and reflogs than this are not walked. */
 const WALK_MAX = 200_000;
 /** Not looked into: large, and nobody reviews it. */
@@ -85,7 +88,7 @@ export async function takeFingerprint(
   before: Fingerprint | null,
 ): Promise<{ readonly print: Fingerprint; readonly watch: Watch }> {
   const taking: Taking = { found: new Map(), watched: [] };
-  for (const path of scene.files) takeFile(taking, path);
+  for (const path of scene.files) takeHash(taking, path);
   for (const path of scene.folders) takeFolder(taking, path);
   if (scene.listed !== null) takeListing(taking, scene.listed);
   if (scene.commonDir !== null) takeGitDir(taking, scene.commonDir);
@@ -150,6 +153,13 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
+function takeHash(taking: Taking, path: string): void {
+  takeFile(taking, path);
+  const value = taking.found.get(`file ${path}`);
+  if (value !== undefined)
+    taking.found.set(`file ${path}`, `hash ${createHash('sha256').update(value).digest('hex')}`);
+}
+
 function takeFile({ found, watched }: Taking, path: string): void {
   watched.push(path);
   const stat = lookUp(path);
@@ -195,11 +205,24 @@ function takeGitDir(taking: Taking, commonDir: string): void {
   for (const { path, isFolder } of walk(commonDir, 'logs'))
     if (!isFolder && path !== 'logs/refs/stash')
       taking.found.set(`reflog ${path}`, String(lookUp(join(commonDir, path))?.size ?? 0));
-  for (const name of namesIn(join(commonDir, 'objects', 'pack')))
-    if (name.endsWith('.pack')) taking.found.set(`pack ${name}`, 'there');
-  for (const name of namesIn(join(commonDir, 'objects')))
-    if (/^[0-9a-f]{2}$/.test(name)) taking.found.set(`objects ${name}`, 'there');
+  takeFolder(taking, join(commonDir, 'rr-cache'));
+  takeObjects(taking, join(commonDir, 'objects'));
   for (const { path, inode } of listLocks(commonDir)) taking.found.set(`lock ${path}`, String(inode));
+}
+
+/** By inode and size: git writes an object once, and may touch its times later. */
+function takeObjects({ found }: Taking, objects: string): void {
+  const take = (part: string, path: string): void => {
+    const stat = lookUp(join(objects, path));
+    if (stat !== undefined) found.set(`${part} ${path}`, `${stat.ino}:${stat.size}`);
+  };
+  for (const name of namesIn(join(objects, 'pack')))
+    if (/\.(?:pack|idx)$/.test(name)) take('pack', `pack/${name}`);
+  let room = LOOSE_MAX;
+  for (const folder of namesIn(objects)) {
+    if (!/^[0-9a-f]{2}$/.test(folder)) continue;
+    for (const name of namesIn(join(objects, folder))) if (--room > 0) take('objects', `${folder}/${name}`);
+  }
 }
 
 /** What is below a folder, itself included, links not followed. Names are relative to `top`. */
@@ -350,7 +373,7 @@ async function withSettingsOf(
 /** The bytes of a file as a fingerprint holds them; undefined when it was not there, or is known by its stamp alone. */
 export function fileBytes(value: string | undefined): string | undefined {
   const blank = value?.indexOf(' ') ?? -1;
-  return value === undefined || value.startsWith('stamp ') ? undefined : value.slice(blank + 1);
+  return value === undefined || /^(?:stamp|hash) /.test(value) ? undefined : value.slice(blank + 1);
 }
 
 function headOid(commonDir: string, gitDir: string): string | undefined {

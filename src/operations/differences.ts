@@ -68,7 +68,11 @@ const KINDS = {
 export function describeDifference(difference: Difference, commonDir: string): ForeignChange {
   const { part, name } = difference;
   const shown =
-    part === 'task path' ? name.replace(/^\d+ /, '') : part === 'objects' ? join(commonDir, name) : name;
+    part === 'task path'
+      ? name.replace(/^\d+ /, '')
+      : part === 'objects' || part === 'pack'
+        ? join(commonDir, 'objects', name)
+        : name;
   const kind = part === 'file' && name.includes('/logs/') ? 'history' : KINDS[part];
   return { kind, name: shown, what: describe(difference, commonDir) };
 }
@@ -86,7 +90,7 @@ function describe(difference: Difference, commonDir: string): string {
       return after === null ? 'deleted' : 'shortened: what it remembered is gone';
     case 'objects':
     case 'pack':
-      return `${before ?? ''} packs or folders of objects are gone`;
+      return after === null ? `${before ?? ''} of them are gone` : 'replaced by another file';
     case 'lock':
       return 'left behind: git waits for it, or fails';
     case 'file':

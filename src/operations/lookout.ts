@@ -3,7 +3,7 @@
  * what Phasr has done itself, and records the rest as an escape.
  */
 
-import { realpathSync } from 'node:fs';
+import { realpathSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
@@ -18,7 +18,7 @@ import { runPaths, taskDirectory, userSettingsPath } from '../store/paths.ts';
 import type { Confinement, ForeignChange, TaskEvent } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import { CHANGES_MAX, isOpen, latestRun, type Task } from '../task/task.ts';
-import { type Context, dirsOf, MAIN_WORKTREE_FACT, recordFacts, requireTask } from './context.ts';
+import { type Context, dirsOf, MAIN_WORKTREE_FACT, recordFacts, requireTask, taskClaim } from './context.ts';
 import { describeDifference, ownerOf } from './differences.ts';
 import { type Moment, readMoment, renderMoment } from './moment.ts';
 import { notifyEscape } from './notify.ts';
@@ -27,7 +27,7 @@ import { settingsIfValid } from './settings.ts';
 export type Lookout = {
   /** Looks again when it is time to; starts no process while nothing was touched. */
   readonly look: () => Promise<void>;
-  /** Looks at everything once more. For when nothing of the run lives any more. */
+  /** Looks at everything once more, and gives the fingerprint up unless something was found. For when nothing of the run lives any more. */
   readonly end: () => Promise<void>;
 };
 
@@ -94,8 +94,9 @@ export function keepLookout(context: Context, task: Task, { begun, belonging }: 
     const differences = await withMutex(context.paths.mutex, context.clock, async () => {
       const taken = await takePatiently(context, sceneOf(context, task, level), { last, isEnd });
       const now = { print: taken.print, ...recordsOf(context) };
+      const isKnown = knownSince(context, task, { last, now });
       const found = compareFingerprints(last.print, now.print).filter(
-        (one) => (isEnd || one.part !== 'lock') && !isKnown(context, one, { task, last, now }),
+        (one) => (isEnd || one.part !== 'lock') && !isKnown(one),
       );
       // Locks come and go: those of the end are compared with those of the beginning.
       const locks = [...last.print].filter(([key]) => key.startsWith('lock '));
@@ -116,8 +117,8 @@ export function keepLookout(context: Context, task: Task, { begun, belonging }: 
       const nowMs = context.clock.nowMs();
       dueMs = nowMs + Math.max(LOOK_EVERY_MS, SHARE * (nowMs - startMs));
     },
-    end: () =>
-      compare(true).catch((error: unknown) => {
+    end: async () => {
+      await compare(true).catch((error: unknown) => {
         if (!(error instanceof PhasrError)) throw error;
         const what = `could not be compared with what it was before: ${error.message}`;
         recordChanges(context, task.id, {
@@ -127,7 +128,11 @@ export function keepLookout(context: Context, task: Task, { begun, belonging }: 
           isVictim: false,
           blocks: true,
         });
-      }),
+      });
+      // It holds settings of the person's: nothing needs it any more.
+      if ((requireTask(context, task.id).escape ?? null) === null)
+        rmSync(fingerprintPath(context, task), { force: true });
+    },
   };
 }
 
@@ -161,7 +166,8 @@ function sceneOf(context: Context, task: Task, level: Confinement['level']): Sce
   const homeFiles = HOME_FILES.map((name) => join(home, name));
   const scratch = `${fingerprintPath(context, task)}.look`;
   const nothing = { worktrees: [], resting: [], folders: [], listed: null, scratch, inherited: context.env };
-  if (level !== 'off') return { ...nothing, commonDir: null, files: homeFiles };
+  const files = [...homeFiles, userSettingsPath(context.env, home)];
+  if (level !== 'off') return { ...nothing, commonDir: null, files };
   const { commonDir } = context.repository;
   const others = context.store.list('open').filter(({ id }) => id !== task.id);
   const ours = new Set(context.store.list('all').map(({ worktreePath }) => worktreePath));
@@ -188,7 +194,7 @@ function sceneOf(context: Context, task: Task, level: Confinement['level']): Sce
       }),
     ],
     listed: dirname(task.worktreePath),
-    files: [...homeFiles, userSettingsPath(context.env, home)],
+    files,
   };
 }
 
@@ -202,36 +208,46 @@ function realPath(path: string): string {
 }
 
 function recordsOf({ store }: Context): Omit<Moment, 'print'> {
-  const seqs = new Map(store.list('all').map(({ id, seq }) => [Number(id), seq]));
-  return { lastEvent: store.lastEventId(), seqs };
+  const resting = store
+    .list('open')
+    .filter(({ id, phase }) => phase.kind === 'idle' && store.findClaim(taskClaim(id)) === undefined)
+    .map(({ id, seq }) => [Number(id), seq] as const);
+  return { lastEvent: store.lastEventId(), resting: new Map(resting) };
 }
 
-/** Whether a difference is Phasr's own doing: the task that it belongs to has gone on, or the records say who has moved the ref. */
-function isKnown(
+/**
+ * Tells whether a difference is Phasr's own doing: the task that it belongs to was not at rest all the time, or the records say who has moved the ref.
+ */
+function knownSince(
   context: Context,
-  difference: Difference,
-  { task, last, now }: { readonly task: Task; readonly last: Moment; readonly now: Moment },
-): boolean {
-  const owner = ownerOf(difference, {
-    commonDir: context.repository.commonDir,
-    worktreesDir: dirname(task.worktreePath),
-  });
-  if (owner === 'phasr') return true;
-  if (owner !== null) {
-    const [was, is] = [last.seqs.get(owner), now.seqs.get(owner)];
-    // What nobody has a record of is no task's.
-    return owner === Number(task.id) || (is !== undefined && was !== is);
-  }
+  task: Task,
+  { last, now }: { readonly last: Moment; readonly now: Moment },
+): (difference: Difference) => boolean {
+  const { commonDir } = context.repository;
+  const roots = { commonDir, worktreesDir: dirname(task.worktreePath) };
+  const ids = new Set(context.store.list('all').map(({ id }) => Number(id)));
   const events = eventsSince(context, last.lastEvent);
-  if (difference.part === 'ref') return events.some((event) => hasMoved(event, difference));
-  if (difference.part !== 'path') return false;
-  // Files that followed a move: what was uncommitted before and is so still has been merged with it.
-  const letters = (value: string | null): string | undefined => value?.slice(0, 2);
-  const hasFollowed = events.some(
-    (event) =>
-      'worktree' in event && event.worktree !== null && difference.name.startsWith(`${event.worktree.path}/`),
-  );
-  return hasFollowed && letters(difference.before) === letters(difference.after);
+  const isWalled = (latestRun(task).confinement?.level ?? 'off') !== 'off';
+  const settings = userSettingsPath(context.env, context.env['HOME'] ?? homedir());
+  return (difference) => {
+    const { part, name, before, after } = difference;
+    // Walls keep the person's settings when they are there: then it was he.
+    if (isWalled && before !== null && name === settings) return true;
+    const owner = ownerOf(difference, roots);
+    if (owner === 'phasr' || owner === Number(task.id)) return true;
+    if (owner !== null) {
+      const [was, is] = [last.resting.get(owner), now.resting.get(owner)];
+      // What nobody has a record of is no task's.
+      return ids.has(owner) && (was === undefined || was !== is);
+    }
+    if (part === 'ref') return events.some((event) => hasMoved(event, difference));
+    if (part !== 'path') return false;
+    // Files that followed a move: what was uncommitted before and is so still has been merged with it.
+    const hasFollowed = events.some(
+      (event) => 'worktree' in event && event.worktree !== null && name.startsWith(`${event.worktree.path}/`),
+    );
+    return hasFollowed && before?.slice(0, 2) === after?.slice(0, 2);
+  };
 }
 
 const EVENTS_MAX = 10_000;

@@ -7,12 +7,13 @@ import { readPlainText } from '../store/files.ts';
 export type Moment = {
   readonly print: Fingerprint;
   readonly lastEvent: number;
-  readonly seqs: ReadonlyMap<number, number>;
+  /** The tasks that nobody is at work on, by id, with how many events had made them. */
+  readonly resting: ReadonlyMap<number, number>;
 };
 
 /** As text, for {@link readMoment}. */
-export function renderMoment({ print, lastEvent, seqs }: Moment): string {
-  return JSON.stringify({ lastEvent, seqs: [...seqs], print: [...print] });
+export function renderMoment({ print, lastEvent, resting }: Moment): string {
+  return JSON.stringify({ lastEvent, resting: [...resting], print: [...print] });
 }
 
 /** The fingerprint of a run as it was kept; undefined when there is none, or it is damaged. */
@@ -20,12 +21,12 @@ export function readMoment(path: string): Moment | undefined {
   const text = readPlainText(path);
   if (text === undefined) return undefined;
   try {
-    const { lastEvent, seqs, print } = JSON.parse(text) as {
+    const { lastEvent, resting, print } = JSON.parse(text) as {
       readonly lastEvent: number;
-      readonly seqs: readonly (readonly [number, number])[];
+      readonly resting: readonly (readonly [number, number])[];
       readonly print: readonly (readonly [string, string])[];
     };
-    return { lastEvent, seqs: new Map(seqs), print: new Map(print) };
+    return { lastEvent, resting: new Map(resting), print: new Map(print) };
   } catch {
     // Safe to ignore: cut off by a power cut; the run is compared with nothing then.
     return undefined;

@@ -28,7 +28,16 @@ type RunJson = {
   readonly report: ReportJson;
 };
 
+export type EscapeJson = {
+  readonly run: number;
+  readonly by: string | null;
+  readonly isVictim: boolean;
+  readonly blocks: boolean;
+  readonly changes: readonly { readonly kind: string; readonly name: string; readonly what: string }[];
+};
+
 export type TaskJson = {
+  readonly escape: EscapeJson | null;
   readonly id: number;
   readonly title: string;
   readonly state: string;

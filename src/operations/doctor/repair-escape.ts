@@ -98,7 +98,7 @@ function restoreFile(context: Context, path: string, before: string | undefined)
   return withMutex(context.paths.mutex, context.clock, async (): Promise<Done | Left> => {
     const bytes = fileBytes(before);
     if (before !== undefined && bytes === undefined)
-      return { left: 'what it was is not known', hint: 'It was a link, or over 256 kB.' };
+      return { left: 'Phasr has no copy of it', hint: `Look at it: ${renderVisible(path)}` };
     if (!isRealFolder(dirname(path)))
       return { left: 'its folder is gone, or a link', hint: `ls -ld ${dirname(path)}` };
     const aside = findStat(path) === undefined ? null : putAside(context, path);
