@@ -1,6 +1,6 @@
 /** An agent that reaches out of its place is held back, or noticed and named, and nothing of it is merged before its person has looked (user pains P7, P12, P13). */
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { TaskJson } from './support/answer.ts';
@@ -8,6 +8,8 @@ import { ESCAPES, hasSandbox, makeNeighbours, type Outcome } from './support/esc
 import { listFiles } from './support/files.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
+
+const OFF = { PHASR_SANDBOX: 'off' };
 
 const OWN =
   /phasr\/tasks\/2\/|\/2-escape\/|worktrees\/phasr-2\/|\.prompts\/2\.|phasr\/task-2-escape(?![^\n]*refs\/tags)|refs\/phasr\/\w+\/2\b/;
@@ -58,6 +60,7 @@ async function launch(world: World, sandbox: string, script: string): Promise<Ta
 }
 
 async function findOutcome(world: World, before: object): Promise<Outcome> {
+  if (!existsSync(world.repo)) return 'wrecked';
   const isAsBefore = JSON.stringify(look(world)) === JSON.stringify(before);
   const shown = await world.phasr(['show', '2', '--json']);
   const ran = await world.phasr(['merge', '2', '--json']);
@@ -82,11 +85,209 @@ async function tryRow(sandbox: string, script: string, outcome: Outcome): Promis
   else if (outcome !== 'open') expect(existsSync(join(world.repo, 'honest'))).toBe(false);
 }
 
-test.skipIf(!hasSandbox).each(ESCAPES)(
-  'behind walls, of an agent that $what ($row) comes: $walls',
-  async ({ script, walls }) => tryRow('auto', script, walls),
+const TITLED = ESCAPES.map(({ row, what, script, walls, off }) => ({
+  walls: [what, row, walls, script] as const,
+  off: [what, row, off, script] as const,
+}));
+
+test.skipIf(!hasSandbox).each(TITLED.map(({ walls }) => walls))(
+  'behind walls an agent %s (%s): %s',
+  async (_what, _row, outcome, script) => tryRow('auto', script, outcome),
 );
 
-test.each(ESCAPES)('without walls, of an agent that $what ($row) comes: $off', async ({ script, off }) =>
-  tryRow('off', script, off),
+test.each(TITLED.map(({ off }) => off))(
+  'without walls an agent %s (%s): %s',
+  async (_what, _row, outcome, script) => tryRow('off', script, outcome),
 );
+
+/** Starts a task whose agent waits for a gate, and is at work when this returns. */
+async function startGated(
+  world: World,
+  script: string,
+  env: Record<string, string> = OFF,
+): Promise<{ readonly id: number; readonly open: () => Promise<TaskJson> }> {
+  const gate = join(world.root, `gate-${world.read('.git/HEAD').length}-${Date.now()}`);
+  const whole = `touch "$PHASR_WORKTREE/at-work"; ${script}; while ! test -e ${gate}; do sleep 0.02; done; cd "$PHASR_WORKTREE"; echo work > work`;
+  const launched = await world.json(['run', 'gated', '--detach', '--', 'sh', '-c', whole], { env });
+  const id = launched.tasks[0]?.id ?? 0;
+  await waitFor('the agent', async () => {
+    const { worktree, state } = await world.json(['show', String(id)]);
+    return state === 'running' && worktree !== null && existsSync(join(worktree, 'at-work'));
+  });
+  return {
+    id,
+    open: async () => {
+      writeFileSync(gate, '');
+      await world.ok(['wait', String(id)]);
+      return await world.json(['show', String(id)]);
+    },
+  };
+}
+
+test('what Phasr does for other tasks meanwhile is no escape: launch, merge, undo, sync, rewind, discard, restore, cleanup', async () => {
+  await using world = makeWorld('told-apart');
+  world.init();
+  world.write('README.md', 'uncommitted, and stays so\n');
+  await world.task('git tag made; echo 1 > one', { env: OFF });
+  await world.task('echo 2 > two', { env: OFF });
+  const gated = await startGated(world, 'true');
+  await world.task('echo 4 > four', { env: OFF });
+  await world.ok(['sync', '1', '--tag', 'made']);
+  await world.ok(['merge', '1']);
+  await world.ok(['undo']);
+  await world.ok(['merge', '1', '--strategy', 'squash']);
+  await world.ok(['discard', '2']);
+  await world.ok(['restore', '2']);
+  await world.ok(['snapshot', '2']);
+  await world.ok(['resume', '2', 'more'], { env: OFF });
+  await world.ok(['rewind', '2', '1']);
+  await world.ok(['merge', '4']);
+  await world.phasr(['cleanup']);
+  expect((await gated.open()).escape).toBeNull();
+  await world.ok(['merge', String(gated.id)]);
+  expect(world.read('README.md')).toBe('uncommitted, and stays so\n');
+});
+
+test('an escape is noticed within five seconds while the agent works, names paths and who was seen, and tells the person; an acknowledged one is told once', async () => {
+  await using world = makeWorld('within');
+  world.init();
+  const told = join(world.root, 'told');
+  world.write(
+    '.config/phasr/config.toml',
+    `[notify]\ncommand = ["sh", "-c", "echo $PHASR_TASK $PHASR_STATE: $PHASR_REASON >> ${told}"]\n`,
+    world.home,
+  );
+  const { id, open } = await startGated(
+    world,
+    `cd ${world.repo}; echo evil > evil; date +%s%3N > ${world.root}/when`,
+  );
+  const seen = await waitFor('the escape', async () => {
+    const { escape } = await world.json(['show', String(id)]);
+    return escape ?? undefined;
+  });
+  expect(seen).toMatchObject({ run: 1, isVictim: false, blocks: true });
+  expect(seen.changes).toEqual([{ kind: 'file', name: join(world.repo, 'evil'), what: 'created' }]);
+  expect(seen.by).toMatch(/^its process \d+ \(sh\) was seen in /);
+  const since = Date.parse((seen as unknown as { since: string }).since);
+  // Not a measurement: a limit of the product, and the machine may be busy. It is looked every three.
+  expect(since - Number(world.read('../when'))).toBeLessThan(20_000);
+  expect((await world.ok(['list'])).replaceAll(/\s+/g, ' ')).toContain(
+    '1 thing outside its worktree changed',
+  );
+  await world.ok(['acknowledge', String(id)]);
+  const shown = await open();
+  expect(shown.escape).toBeNull();
+  expect(
+    readFileSync(told, 'utf8')
+      .split('\n')
+      .filter((line) => line.includes('escaped')),
+  ).toHaveLength(1);
+  await world.ok(['merge', String(id)]);
+});
+
+test('what a supervisor that died has begun to look after, the next one goes on with', async () => {
+  await using world = makeWorld('taken-over');
+  world.init();
+  const { id, open } = await startGated(world, 'true');
+  for (const pid of world.processes('')) {
+    if (!world.commandLine(pid).includes('background')) continue;
+    process.kill(pid, 'SIGKILL');
+  }
+  world.write('new', 'by the person, or the agent\n');
+  const shown = await open();
+  expect(shown.escape?.changes).toEqual([{ kind: 'file', name: join(world.repo, 'new'), what: 'created' }]);
+  expect((await world.phasr(['merge', String(id)])).stderr).toContain('phasr acknowledge');
+});
+
+test('doctor --fix puts settings, hooks and refs back as they were, keeps what was there, and undo takes that back; what has moved on stays', async () => {
+  await using world = makeWorld('put-back');
+  await makeNeighbours(world);
+  const hook = join(world.repo, '.git/hooks/pre-commit');
+  const stateOfRepository = (): object => ({
+    refs: world
+      .git(['for-each-ref', '--format=%(objectname) %(refname)'])
+      .split('\n')
+      .filter((line) => !line.includes('phasr/')),
+    stash: world.git(['stash', 'list']),
+    config: world.read('.git/config'),
+    hook: [readFileSync(hook, 'utf8'), statSync(hook).mode],
+  });
+  const before = stateOfRepository();
+  const script = `cd ${world.repo}; git config core.fsmonitor evil; echo evil > ${hook}; chmod 644 ${hook}; echo x > .git/hooks/post-merge; git stash drop -q; git branch -D -q spare; git update-ref refs/heads/mine main~1`;
+  const task = await world.task(script, { env: OFF });
+  const kinds = new Set(task.escape?.changes.map(({ kind }) => kind));
+  expect([...kinds].toSorted()).toEqual(['file', 'history', 'ref', 'setting']);
+  const after = stateOfRepository();
+  expect(after).not.toEqual(before);
+  expect((await world.phasr(['doctor'])).stdout).toContain('phasr doctor --fix');
+  const planned = await world.phasr(['doctor', '--fix', '--dry-run']);
+  expect(planned.stdout).toContain('would be put back');
+  expect(stateOfRepository()).toEqual(after);
+  await world.phasr(['doctor', '--fix']);
+  expect(stateOfRepository()).toEqual(before);
+  expect(existsSync(join(world.repo, '.git/hooks/post-merge'))).toBe(false);
+  for (let repair = 0; repair < 7; repair++) await world.ok(['undo']);
+  expect(stateOfRepository()).toEqual(after);
+  expect(existsSync(join(world.repo, '.git/hooks/post-merge'))).toBe(true);
+  await world.phasr(['doctor', '--fix']);
+  expect(stateOfRepository()).toEqual(before);
+  await world.ok(['acknowledge', String(task.id)]);
+  // What the person does from now on is nobody's escape.
+  world.git(['config', 'core.abbrev', '12']);
+  await world.phasr(['doctor', '--fix']);
+  expect(world.git(['config', 'core.abbrev'])).toBe('12');
+});
+
+test("a person's commits meanwhile are named as what they are, and doctor --fix takes none of them away", async () => {
+  await using world = makeWorld('own-commits');
+  world.init();
+  const { id, open } = await startGated(world, 'true');
+  const mine = world.commit('my own commit', { mine: 'mine\n' });
+  const shown = await open();
+  expect(shown.escape?.changes).toEqual([
+    {
+      kind: 'ref',
+      name: 'refs/heads/main',
+      what: expect.stringMatching(/^moved from \w{9} to \w{9} \(commit: my own commit\)$/),
+    },
+  ]);
+  const fixed = await world.phasr(['doctor', '--fix']);
+  expect(fixed.stdout).toContain('nothing that it had is lost');
+  expect(world.git(['rev-parse', 'main'])).toBe(mine);
+  await world.ok(['acknowledge', String(id)]);
+  await world.ok(['merge', String(id)]);
+});
+
+test('a task at rest whose files somebody changes is marked as well, and not merged before somebody has looked', async () => {
+  await using world = makeWorld('victim');
+  world.init();
+  const other = await world.task('echo good > good', { env: OFF });
+  const task = await world.task(`echo evil > ${other.worktree}/good`, { env: OFF });
+  expect(task.escape?.changes).toEqual([
+    { kind: 'file', name: join(other.worktree, 'good'), what: 'changed' },
+  ]);
+  const victim = await world.json(['show', '1']);
+  expect(victim.escape).toMatchObject({ isVictim: true, blocks: true, by: null });
+  for (const id of ['1', '2']) expect((await world.phasr(['merge', id])).code).toBe(1);
+  await world.ok(['rewind', '1', '1']);
+  await world.ok(['acknowledge', '1']);
+  await world.ok(['merge', '1']);
+  expect(world.read('good')).toBe('good\n');
+  expect((await world.phasr(['acknowledge', '1'])).stderr).toContain('nothing outside task 1');
+});
+
+test('detection = "show" says it and lets merge, "off" does not look; a repository has no say', async () => {
+  await using world = makeWorld('detection');
+  world.init();
+  const settings = (value: string): void =>
+    world.write('.config/phasr/config.toml', `[isolation]\ndetection = "${value}"\n`, world.home);
+  settings('show');
+  const shown = await world.task(`echo evil > ${world.repo}/evil; echo 1 > one`, { env: OFF });
+  expect(shown.escape).toMatchObject({ blocks: false });
+  await world.ok(['merge', '1']);
+  settings('off');
+  const unseen = await world.task(`echo evil > ${world.repo}/evil-2; echo 2 > two`, { env: OFF });
+  expect(unseen.escape).toBeNull();
+  world.write('phasr.toml', '[isolation]\ndetection = "off"\n');
+  expect((await world.phasr(['run', 'x', '--', 'true'])).code).toBeGreaterThan(0);
+});

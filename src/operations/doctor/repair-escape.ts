@@ -4,7 +4,7 @@
  */
 
 import { chmodSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, isAbsolute } from 'node:path';
 import { parseOid, type RefName, shortOid } from '../../base/oid.ts';
 import { renderVisible } from '../../base/text.ts';
 import { uniqueName } from '../../base/unique.ts';
@@ -63,6 +63,8 @@ function planEscape(context: Context, { task, escape, print }: Source): readonly
       plans.push({ ...part, deed, execute: () => restoreRef(context, ref) });
       continue;
     }
+    // Of reflogs only the list of stashes is kept.
+    if (!isAbsolute(name)) continue;
     const now = readPlainFile(name, FILE_BYTES_MAX);
     if (before === undefined ? findStat(name) === undefined : now === fileBytes(before)) continue;
     const deed = before === undefined ? 'put aside' : 'put back as it was';
