@@ -6,7 +6,12 @@ import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from './base/clock.ts';
 import { asStorageFailure, PhasrError } from './base/errors.ts';
-import { findRepository, findTaskWorktree, type Repository } from './git/repository.ts';
+import {
+  findRepository,
+  findTaskWorktree,
+  findUnreadableRepository,
+  type Repository,
+} from './git/repository.ts';
 import { agentsOf, findAgents, type FoundAgent } from './operations/agents.ts';
 import type { CleanedWorktree, CleanupRequest } from './operations/cleanup-worktrees.ts';
 import type { Context } from './operations/context.ts';
@@ -212,9 +217,27 @@ export async function repair(
   { directory, env = definedVariables(process.env) }: OpenOptions,
   { isDryRun }: { readonly isDryRun: boolean },
 ): Promise<readonly Repair[]> {
+  const first = await repairUnreadable({ directory, env }, isDryRun);
+  if (first.some(({ outcome }) => outcome !== 'done')) return first;
   const { context, close } = await openContext({ directory, env });
   const { repairAll } = await import('./operations/doctor/repair.ts');
-  return repairAll(context, isDryRun).finally(close);
+  return [...first, ...(await repairAll(context, isDryRun).finally(close))];
+}
+
+/** What git must be able to open comes before everything that is asked of git. */
+async function repairUnreadable(
+  { directory, env }: Required<OpenOptions>,
+  isDryRun: boolean,
+): Promise<readonly Repair[]> {
+  try {
+    await findRepository(directory, env);
+    return [];
+  } catch (error) {
+    const found = findUnreadableRepository(directory);
+    if (!(error instanceof PhasrError) || error.code !== 'repository-unreadable' || found === undefined)
+      throw error;
+    return (await import('./operations/doctor/repair-settings.ts')).repairSettings(found, isDryRun);
+  }
 }
 
 /** The body of a supervisor process: carries a task's run to its end. */

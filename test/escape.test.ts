@@ -85,19 +85,48 @@ async function tryRow(sandbox: string, script: string, outcome: Outcome): Promis
   else if (outcome !== 'open') expect(existsSync(join(world.repo, 'honest'))).toBe(false);
 }
 
-const TITLED = ESCAPES.map(({ row, what, script, walls, off }) => ({
-  walls: [what, row, walls, script] as const,
-  off: [what, row, off, script] as const,
+const TITLED = ESCAPES.map((row) => ({
+  walls: [`${row.what} (${row.row}): ${row.walls}`, row] as const,
+  off: [`${row.what} (${row.row}): ${row.off}`, row] as const,
 }));
 
 test.skipIf(!hasSandbox).each(TITLED.map(({ walls }) => walls))(
-  'behind walls an agent %s (%s): %s',
-  async (_what, _row, outcome, script) => tryRow('auto', script, outcome),
+  'behind walls an agent %s',
+  async (_title, { script, walls }) => tryRow('auto', script, walls),
 );
 
-test.each(TITLED.map(({ off }) => off))(
-  'without walls an agent %s (%s): %s',
-  async (_what, _row, outcome, script) => tryRow('off', script, outcome),
+test.each(TITLED.map(({ off }) => off))('without walls an agent %s', async (_title, { script, off }) =>
+  tryRow('off', script, off),
+);
+
+test.each([
+  ['a broken line', (world: World) => `echo "[broken" >> ${world.repo}/.git/config`, 'bad config line'],
+  [
+    'another format',
+    (world: World) => `git -C ${world.repo} config core.repositoryFormatVersion 9`,
+    'Expected git repo version',
+  ],
+])(
+  'a repository that git does not open any more for %s in its settings is given them back by doctor --fix',
+  async (_what, script, words) => {
+    await using world = makeWorld('closed');
+    world.init();
+    const before = world.read('.git/config');
+    await world.phasr(['run', 'x', '--', 'sh', '-c', `${script(world)}; echo honest > honest`], { env: OFF });
+    const listed = await world.phasr(['list']);
+    expect(listed.stderr).toContain(`git cannot open the repository ${world.repo}/.git: `);
+    expect(listed.stderr).toContain(words);
+    const planned = await world.phasr(['doctor', '--fix', '--dry-run']);
+    expect(planned.stdout).toContain('would be given the settings back');
+    expect(world.read('.git/config')).not.toBe(before);
+    await world.phasr(['doctor', '--fix']);
+    expect(world.read('.git/config')).toBe(before);
+    await waitFor('the run to be over', async () => (await world.json(['show', '1'])).state === 'done');
+    expect((await world.phasr(['merge', '1'])).stderr).toContain('phasr acknowledge 1');
+    await world.ok(['acknowledge', '1']);
+    await world.ok(['merge', '1']);
+    expect(world.read('honest')).toBe('honest\n');
+  },
 );
 
 /** Starts a task whose agent waits for a gate, and is at work when this returns. */

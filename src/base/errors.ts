@@ -37,6 +37,7 @@ const KIND_OF_CODE = {
   'platform-unsupported': 'environment',
   'storage-failed': 'environment',
   busy: 'environment',
+  'repository-unreadable': 'corrupt',
   'database-corrupt': 'corrupt',
   'database-too-new': 'corrupt',
 } as const satisfies Record<string, ErrorKind>;

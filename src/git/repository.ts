@@ -1,7 +1,7 @@
 /** Which repository a directory belongs to, and what kind it is. */
 
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
 import { type Oid, parseOid } from '../base/oid.ts';
 import type { Environment } from '../base/environment.ts';
@@ -35,7 +35,7 @@ const QUESTIONS = ['--is-inside-work-tree', '--git-common-dir', '--absolute-git-
 
 /**
  * The repository that `directory` belongs to. One git process.
- * Throws `not-a-repository`, `repository-unsupported`.
+ * Throws `not-a-repository`, `repository-unreadable`, `repository-unsupported`.
  */
 export async function findRepository(directory: string, inherited: Environment): Promise<Repository> {
   const place: GitPlace = { cwd: directory, gitDir: null, workTree: null, variables: {}, inherited };
@@ -65,7 +65,33 @@ export async function findRepository(directory: string, inherited: Environment):
   };
 }
 
+/** There is one, but git refuses it: broken settings, another format, another owner. */
+export type UnreadableRepository = { readonly commonDir: string };
+
+/** The nearest git dir from a directory upwards, by its files alone, for when git does not open it. */
+export function findUnreadableRepository(directory: string): UnreadableRepository | undefined {
+  for (let folder = directory; ; folder = dirname(folder)) {
+    const dotGit = join(folder, '.git');
+    const file = readPlainFile(dotGit, 8192);
+    const gitDir = file === undefined ? dotGit : resolve(folder, file.replace(/^gitdir: /, '').trimEnd());
+    const common = readPlainFile(join(gitDir, 'commondir'), 8192)?.trimEnd();
+    const commonDir = common === undefined ? gitDir : resolve(gitDir, common);
+    if (existsSync(join(commonDir, 'objects')) && existsSync(join(commonDir, 'HEAD')))
+      return { commonDir: realpathSync(commonDir) };
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
 function notARepository(directory: string, stderr: string): PhasrError {
+  const found = findUnreadableRepository(directory);
+  if (found !== undefined) {
+    const [said = ''] = stderr.split('\n').filter((line) => /^(?:fatal|error): /.test(line));
+    const message = `git cannot open the repository ${found.commonDir}: ${said.replace(/^\w+: /, '')}`;
+    throw new PhasrError('repository-unreadable', message, {
+      hint: 'phasr doctor --fix   (puts the settings back that it had before a task ran, if they are why)',
+      details: { directory, stderr },
+    });
+  }
   return new PhasrError('not-a-repository', `${directory} is not inside a git repository that git can open`, {
     hint: 'Go to a git repository (or make one: git init && git commit), then try again.',
     details: { directory, stderr },

@@ -28,7 +28,7 @@ type RunJson = {
   readonly report: ReportJson;
 };
 
-export type EscapeJson = {
+type EscapeJson = {
   readonly run: number;
   readonly by: string | null;
   readonly isVictim: boolean;

@@ -95,8 +95,14 @@ async function restoreRef(
   });
 }
 
+type Mending = Pick<Context, 'paths' | 'clock' | 'repository'>;
+
 /** `before` as the fingerprint has it; undefined when the file was not there. What is there now is put aside. */
-function restoreFile(context: Context, path: string, before: string | undefined): Promise<Done | Left> {
+export function restoreFile(
+  context: Mending,
+  path: string,
+  before: string | undefined,
+): Promise<Done | Left> {
   return withMutex(context.paths.mutex, context.clock, async (): Promise<Done | Left> => {
     const bytes = fileBytes(before);
     if (before !== undefined && bytes === undefined)

@@ -60,7 +60,7 @@ export function leave(check: string, message: string, hint: string): Repair {
 
 /** Carries plans out, in order, or says in a dry run what they would do. One that fails is `left`; the others go on. */
 export async function carryOut(
-  context: Context,
+  context: Pick<Context, 'paths' | 'clock'>,
   plans: readonly RepairPlan[],
   isDryRun: boolean,
 ): Promise<readonly Repair[]> {
@@ -74,7 +74,7 @@ function foresee({ check, wrong, deed }: RepairPlan): Repair {
   return { check, outcome: 'planned', message, hint: null, aside: null, operation: null };
 }
 
-async function execute(context: Context, plan: RepairPlan): Promise<Repair> {
+async function execute(context: Pick<Context, 'paths' | 'clock'>, plan: RepairPlan): Promise<Repair> {
   const { check, task, wrong, deed } = plan;
   try {
     const done = await plan.execute();
