@@ -1,5 +1,6 @@
 /** What git's environment must and must not contain, and which git is new enough; the reasons stand beside each line. */
 
+import { delimiter, isAbsolute } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 
 /** 2.38 brought `merge-tree --write-tree`, with which merges are made without a worktree. */
@@ -18,8 +19,10 @@ export function gitEnvironment(inherited: Environment): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(inherited)) if (!name.startsWith('GIT_')) env[name] = value;
   keepEncodingWithoutTranslation(env);
+  const { PATH } = env;
   return {
     ...env,
+    ...(PATH === undefined ? {} : { PATH: absolutePath(PATH) }),
     // It may outlive us, if we are killed: whoever takes over waits for it.
     [STARTER]: String(process.pid),
     // Nobody is there to answer.
@@ -35,6 +38,11 @@ export function gitEnvironment(inherited: Environment): Record<string, string> {
     // An object is what its id says, not what a replace ref says (hazard a24).
     GIT_NO_REPLACE_OBJECTS: '1',
   };
+}
+
+/** Where git works an agent may have left a `git` of its own, or a filter's name: what is relative in the path would find that (hazard e28). */
+function absolutePath(path: string): string {
+  return path.split(delimiter).filter(isAbsolute).join(delimiter);
 }
 
 /**

@@ -85,7 +85,7 @@ export function findUnreadableRepository(directory: string): UnreadableRepositor
 function notARepository(directory: string, stderr: string): PhasrError {
   const found = findUnreadableRepository(directory);
   if (found !== undefined) {
-    const [said = ''] = stderr.split('\n').filter((line) => /^(?:fatal|error): /.test(line));
+    const said = stderr.split('\n').find((line) => /^(?:fatal|error): /.test(line)) ?? '';
     const message = `git cannot open the repository ${found.commonDir}: ${said.replace(/^\w+: /, '')}`;
     throw new PhasrError('repository-unreadable', message, {
       hint: 'phasr doctor --fix   (puts the settings back that it had before a task ran, if they are why)',

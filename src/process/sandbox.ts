@@ -64,7 +64,7 @@ export function wallInForeground(
   walls: Walls,
   command: readonly string[],
 ): readonly string[] {
-  const deaf = ['sh', '-c', 'trap "" HUP INT QUIT TERM; exec "$@"', 'phasr-exec'];
+  const deaf = ['/bin/sh', '-c', 'trap "" HUP INT QUIT TERM; exec "$@"', 'phasr-exec'];
   return [...deaf, ...wallIn(sandbox, walls, [...LISTENING, ...command])];
 }
 

@@ -1,0 +1,78 @@
+/** What an agent plants in its own place is run by nothing of Phasr's, and what it hides there is seen before it is merged (hazards e and h). */
+
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { HIDDEN, PLANTS } from './support/plants.ts';
+import { waitFor } from './support/wait-for.ts';
+import { makeWorld, type World } from './support/world.ts';
+
+const OFF = { env: { PHASR_SANDBOX: 'off' } };
+
+/** Every command that looks at a task, also from inside its worktree with programs of its own first in the path. */
+async function lookAtEverything(world: World, id: string, worktree: string): Promise<void> {
+  for (const args of [
+    ['show', id],
+    ['show', id, '--json'],
+    ['diff', id],
+    ['diff', id, '--stat'],
+    ['diff', id, '--name-only'],
+    ['history', id],
+    ['sync', id],
+    ['logs', id],
+    ['snapshot', id],
+    ['cleanup', id],
+  ])
+    await world.phasr(args);
+  const inside = { cwd: worktree, env: { PATH: `node_modules/.bin:${process.env['PATH']}` } };
+  const program = join(import.meta.dirname, '../dist/cli.cjs');
+  for (const args of [['show'], ['diff', '--stat']])
+    await world.program(process.execPath, [program, ...args], inside);
+}
+
+test.each(PLANTS.map((plant) => [`${plant.row}: ${plant.what}`, plant] as const))(
+  'nothing of what is planted is run: %s',
+  async (_title, { script, fire }) => {
+    await using world = makeWorld('plant');
+    world.init({ a: 'a\n', b: 'b\n' });
+    const marks = join(world.root, 'marks');
+    mkdirSync(marks);
+    const marker = join(world.root, 'marker');
+    writeFileSync(marker, `#!/bin/sh\ntouch ${marks}/mark\nexit 0\n`);
+    chmodSync(marker, 0o755);
+    const prelude = `exec 2>/dev/null; export E="${marker}" MARKER="${marker}" P="$(git rev-parse --path-format=absolute --git-common-dir)"`;
+    // That it works where one is careless is shown by the agent itself.
+    const proof = join(world.root, 'proof');
+    const shown = `(${fire ?? 'true'}) > /dev/null; test -e ${marks}/mark && echo yes > ${proof}; rm -f ${marks}/mark`;
+    const task = await world.task(`${prelude}\necho work > work\n${script}\n${shown}\ntrue`, OFF);
+    expect(existsSync(proof)).toBe(fire !== null);
+    await lookAtEverything(world, '1', task.worktree);
+    expect(readdirSync(marks)).toEqual([]);
+    const merged = await world.phasr(['merge', '1', '--json']);
+    await world.phasr(['undo']);
+    await world.phasr(['discard', '1']);
+    await waitFor('the trash to be looked through', () => world.processes().length === 0);
+    await world.phasr(['restore', '1']);
+    await world.phasr(['diff', '1']);
+    expect(merged.stdout).toContain('"outcome"');
+    expect(readdirSync(marks)).toEqual([]);
+    expect(existsSync(join(world.repo, 'a'))).toBe(true);
+  },
+);
+
+test.each(HIDDEN.map((row) => [`${row.row}: ${row.what}`, row] as const))(
+  'what is hidden is seen, and exactly that is merged: %s',
+  async (_title, { script, seen }) => {
+    await using world = makeWorld('hidden');
+    world.init({ a: 'a\n', b: 'b\n' });
+    const task = await world.task(`exec 2>/dev/null\n${script}`, OFF);
+    const shown = await world.ok(['show', '1']);
+    const diff = await world.ok(['diff', '1']);
+    expect(`${shown}\n${diff}`).toMatch(seen);
+    const tree = world.git(['rev-parse', `${task.head}^{tree}`]);
+    const merged = await world.phasr(['merge', '1']);
+    // What cannot be merged as it was seen is refused by name.
+    if (merged.code === 0) expect(world.git(['rev-parse', 'main^{tree}'])).toBe(tree);
+    else expect(merged.stderr).toMatch(/phasr: .+\n/);
+  },
+);
