@@ -320,3 +320,19 @@ test('detection = "show" says it and lets merge, "off" does not look; a reposito
   world.write('phasr.toml', '[isolation]\ndetection = "off"\n');
   expect((await world.phasr(['run', 'x', '--', 'true'])).code).toBeGreaterThan(0);
 });
+
+test('settings that an agent has changed are named by their keys, without values, and are put back byte for byte (P9)', async () => {
+  await using world = makeWorld('keys');
+  world.init();
+  const before = world.read('.git/config');
+  const script = `cd ${world.repo}; git config user.email a@x; git config core.hooksPath /tmp/h; git remote add fork http://token@x; git config core.bare true`;
+  const task = await world.task(script, { env: OFF });
+  const changed = task.escape?.changes.find(({ name }) => name.endsWith('/config'));
+  expect(changed?.what).toBe(
+    'changed: core.bare, core.hooksPath, user.email, remote.fork.url, remote.fork.fetch',
+  );
+  for (const args of [['show', '1'], ['show', '1', '--json'], ['events']])
+    expect((await world.ok(args)).replaceAll(script, '')).not.toContain('token');
+  await world.phasr(['doctor', '--fix']);
+  expect(world.read('.git/config')).toBe(before);
+});

@@ -1,8 +1,9 @@
 /** What an agent plants in its own place is run by nothing of Phasr's, and what it hides there is seen before it is merged (hazards e and h). */
 
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { renderHazards } from './support/hazard-table.ts';
 import { HIDDEN, PLANTS } from './support/plants.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
@@ -76,3 +77,9 @@ test.each(HIDDEN.map((row) => [`${row.row}: ${row.what}`, row] as const))(
     else expect(merged.stderr).toMatch(/phasr: .+\n/);
   },
 );
+
+test('what these suites try and find is in docs/isolation.md, row for row', () => {
+  const page = readFileSync(join(import.meta.dirname, '../docs/isolation.md'), 'utf8');
+  const rows = /## Hazards\n.*?\n\| --- .*?\n(.*?)\n\n/s.exec(page)?.[1]?.split('\n') ?? [];
+  expect(rows).toEqual(renderHazards());
+});

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { parseOid, shortOid } from '../base/oid.ts';
 import { findStat, readPlainFile } from '../git/files.ts';
+import { fileBytes } from '../git/fingerprint.ts';
 import type { Difference } from '../git/compare-fingerprints.ts';
 import type { ForeignChange } from '../task/event.ts';
 
@@ -99,8 +100,34 @@ function describe(difference: Difference, commonDir: string): string {
     case 'task path':
       if (before === null) return 'created';
       if (after === null) return part === 'folder' || part === 'listed' ? 'gone' : 'deleted';
+      if (part === 'file' && /\/config(?:\.worktree)?$/.test(name)) return describeSettings(before, after);
       return part === 'folder' ? 'replaced by another one' : 'changed';
   }
+}
+
+const KEYS_SHOWN_MAX = 5;
+
+/** By their keys alone: values may be secrets. */
+function describeSettings(before: string, after: string): string {
+  const [was, is] = [readKeys(fileBytes(before) ?? ''), readKeys(fileBytes(after) ?? '')];
+  const changed = [...new Set([...was.keys(), ...is.keys()])].filter((key) => was.get(key) !== is.get(key));
+  if (changed.length === 0) return 'changed';
+  const more = changed.length > KEYS_SHOWN_MAX ? ` and ${changed.length - KEYS_SHOWN_MAX} more` : '';
+  return `changed: ${changed.slice(0, KEYS_SHOWN_MAX).join(', ')}${more}`;
+}
+
+/** The lines of a settings file of git's by their keys, well enough for people (git-config(1), "Syntax"). */
+function readKeys(text: string): ReadonlyMap<string, string> {
+  const lines = new Map<string, string>();
+  let section = '';
+  for (const line of text.split('\n')) {
+    const head = /^\s*\[([\w.-]+)(?:\s+"((?:[^"\\]|\\.)*)")?\s*\]?/.exec(line);
+    if (head !== null) section = head[2] === undefined ? `${head[1]}.` : `${head[1]}.${head[2]}.`;
+    const key = /^\s*([A-Za-z][\w-]*)\s*(?:=|$)/.exec(line)?.[1];
+    if (key !== undefined) lines.set(section + key, `${lines.get(section + key) ?? ''}${line}\n`);
+    else if (head !== null && !/\]/.test(line)) lines.set(line.trim(), line);
+  }
+  return lines;
 }
 
 function describePath(path: string, before: string | null, after: string | null): string {

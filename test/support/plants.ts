@@ -200,8 +200,6 @@ export type Hidden = {
   readonly script: string;
   /** What `phasr show` and `phasr diff` must say of it together. */
   readonly seen: RegExp;
-  /** Whether it is merged; then what was seen is what lands. */
-  readonly lands: boolean;
 };
 
 export const HIDDEN: readonly Hidden[] = (
@@ -308,4 +306,4 @@ export const HIDDEN: readonly Hidden[] = (
       /PAYLOAD/,
     ],
   ] as const
-).map(([row, what, script, seen]) => ({ row, what, script, seen, lands: true }));
+).map(([row, what, script, seen]) => ({ row, what, script, seen }));
