@@ -331,8 +331,8 @@ test('settings that an agent has changed are named by their keys, without values
   expect(changed?.what).toBe(
     'changed: core.bare, core.hooksPath, user.email, remote.fork.url, remote.fork.fetch',
   );
-  for (const args of [['show', '1'], ['show', '1', '--json'], ['events']])
-    expect((await world.ok(args)).replaceAll(script, '')).not.toContain('token');
+  for (const args of [['show', '1'], ['list']]) expect(await world.ok(args)).not.toContain('token');
+  expect(JSON.stringify(task.escape)).not.toContain('token');
   await world.phasr(['doctor', '--fix']);
   expect(world.read('.git/config')).toBe(before);
 });
