@@ -487,6 +487,8 @@ const KINDS = {
         write: setting(list(text)),
         network: setting(flag),
         detection: setting(oneOf('block', 'show', 'off')),
+        env: setting({ anyOf: [list(text), oneOf('all'), { type: 'null' }] }),
+        secrets: setting(list(text)),
       }),
       agents: list(anything),
       files: list(object({ origin, path: text, exists: flag })),

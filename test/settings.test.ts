@@ -174,6 +174,8 @@ test('config shows each value and where it comes from, without the variables of 
     ['isolation.write', 'default', '[]'],
     ['isolation.network', 'default', 'false'],
     ['isolation.detection', 'default', 'block'],
+    ['isolation.env', 'default', 'not set'],
+    ['isolation.secrets', 'default', '[]'],
     ['trash.days', 'default', '30'],
     ['agents.mine', 'repository', `["${world.repo}/mine.sh"]`],
     [''],

@@ -8,6 +8,7 @@ import { renderDuration } from '../base/text.ts';
 import { readSignals } from '../store/signals.ts';
 import { writeProgress } from '../store/progress.ts';
 import type { RunPaths } from '../store/paths.ts';
+import type { Redactor } from '../store/redaction.ts';
 import { keepTimes } from '../store/times.ts';
 import { liveBytes, readLastLine } from '../store/transcript.ts';
 import type { StopReason, TaskEvent } from '../task/event.ts';
@@ -34,8 +35,10 @@ const AUTHENTICATION_RETRIES_MS = 45_000;
 /** Progress is for eyes: it is not written more often, and only when it says something else. */
 const PUBLISH_EVERY_MS = 500;
 
+type Attended = { readonly paths: RunPaths; readonly redactor: Redactor };
+
 /** Begins to attend to a task's latest run, from the beginning of what it has printed. */
-export function attendTo(context: Context, task: Task, paths: RunPaths): Attendance {
+export function attendTo(context: Context, task: Task, { paths, redactor }: Attended): Attendance {
   const run = latestRun(task);
   const before = previousReport(task);
   const follower = followOutput(run, paths, before);
@@ -51,7 +54,7 @@ export function attendTo(context: Context, task: Task, paths: RunPaths): Attenda
     const text = JSON.stringify({ ...progress, atMs: 0 });
     if (text === published.text || nowMs - published.atMs < PUBLISH_EVERY_MS) return;
     published = { text, atMs: nowMs };
-    writeProgress(paths.progress, progress);
+    writeProgress(paths.progress, redactor.clean(progress));
   };
   const describe = (nowMs: number): RunProgress => {
     const report = follower.report();
@@ -88,7 +91,7 @@ export function attendTo(context: Context, task: Task, paths: RunPaths): Attenda
       asked = signal.kind === 'needs-input' ? signal.message || 'an answer' : null;
     }
     if (report.question !== null) asked = report.question;
-    recordNews(context, now, { asked, session: report.session });
+    recordNews(context, now, redactor.clean({ asked, session: report.session }));
     retryingSinceMs = report.retrying === null ? null : (retryingSinceMs ?? nowMs);
     publish(describe(nowMs), nowMs);
     const retriedMs = retryingSinceMs === null ? null : nowMs - retryingSinceMs;

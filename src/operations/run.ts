@@ -3,6 +3,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MARKER_NAME, commandWithPrompt, taskVariables } from '../agent/command.ts';
+import { allowVariables, secretValues } from '../agent/variables.ts';
 import { asStorageFailure, PhasrError } from '../base/errors.ts';
 import { agentGitEnvironment } from '../git/environment.ts';
 import { keepGitFile } from '../git/task-links.ts';
@@ -12,8 +13,10 @@ import { makeHole } from '../process/hole.ts';
 import { awaitTheirEnd, type Belonging, findBelonging, stopBelonging } from '../process/stop.ts';
 import { isAlive } from '../process/table.ts';
 import { writeWhole } from '../store/files.ts';
+import { redact, type Redactor } from '../store/redaction.ts';
 import { promptPath, type RunPaths, runPaths } from '../store/paths.ts';
 import { announceHole, emptyTranscript, isEmptied, planTrim } from '../store/transcript.ts';
+import type { Confinement } from '../task/event.ts';
 import { judgeEnd } from '../task/outcome.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Attendance, attendTo, type StopWish } from './attend.ts';
@@ -24,6 +27,7 @@ import { keepWhileWorking } from './snapshot.ts';
 import { watchConsumption } from './consumption.ts';
 import { type Context, dirsOf, recordFacts, requireTask } from './context.ts';
 import { startWaiting } from './dispatch.ts';
+import { settingsIfValid } from './settings.ts';
 
 /** How often the supervisor looks: at the transcript's size, at requests to stop, at the time limit. */
 const LOOK_EVERY_MS = 100;
@@ -68,7 +72,7 @@ export async function startRun(context: Context, task: Task): Promise<Following>
     command,
     cwd: task.worktreePath,
     env: {
-      ...userEnv,
+      ...(await allowedHere(context, { env: userEnv, agent: run.agent?.name ?? null, confinement })),
       // What a shell would say; opencode works where it says, wherever it was started.
       PWD: task.worktreePath,
       ...run.agent?.env,
@@ -91,6 +95,22 @@ export async function startRun(context: Context, task: Task): Promise<Following>
   const { run: number } = run;
   const started = { type: 'run.started', run: number, process: agent.process, confinement } as const;
   return { task: recordFacts(context, task.id, () => [started]), exit: agent.exit, begun };
+}
+
+type Asked = {
+  readonly env: Readonly<Record<string, string>>;
+  readonly agent: string | null;
+  readonly confinement: Confinement;
+};
+
+/** The person's variables as far as his settings let an agent have them. */
+async function allowedHere(
+  context: Context,
+  { env, agent, confinement }: Asked,
+): Promise<Record<string, string>> {
+  const wanted = (await settingsIfValid(context))?.isolation.env.value ?? null;
+  if (wanted === 'all' || (wanted === null && confinement.level !== 'strict')) return { ...env };
+  return allowVariables(env, { agent, more: wanted ?? [] });
 }
 
 function recordStart(context: Context, task: Task, process: ProcessIdentity): Task {
@@ -117,7 +137,9 @@ export async function findStartedRun(context: Context, task: Task): Promise<Foll
 export async function followRun(context: Context, following: Following): Promise<Task> {
   let { task } = following;
   const paths = runPaths(context.paths, task.id, latestRun(task).run);
-  const attendance = attendTo(context, task, paths);
+  const redactor = await redactorOf(context, task, paths);
+  redactor.look();
+  const attendance = attendTo(context, task, { paths, redactor });
   const keeper = await keepWhileWorking(context);
   const over = new AbortController();
   void following.exit?.then(() => over.abort());
@@ -132,6 +154,7 @@ export async function followRun(context: Context, following: Following): Promise
     if (eventId !== lastEvent) task = requireTask(context, task.id);
     lastEvent = eventId;
     // Everything is read before the middle of it may be given back.
+    redactor.look();
     const wish = attendance.look(task) ?? overTime(context, task) ?? (await consumption.look());
     await boundOutput(paths);
     keeper.look(task);
@@ -145,13 +168,15 @@ export async function followRun(context: Context, following: Following): Promise
     const run = latestRun(task);
     if (run.stop !== null || run.process === null || !(await isAlive(run.process))) break;
     if (wish !== undefined) {
-      task = recordFacts(context, task.id, () => [{ type: 'stop.requested', run: run.run, ...wish }]);
+      task = recordFacts(context, task.id, () => [
+        { type: 'stop.requested', run: run.run, ...redactor.clean(wish) },
+      ]);
       break;
     }
     await context.clock.sleep(LOOK_EVERY_MS, over.signal);
   }
   await keeper.end();
-  return endRun(context, requireTask(context, task.id), { paths, attendance, lookout });
+  return endRun(context, requireTask(context, task.id), { paths, attendance, lookout, redactor });
 }
 
 async function boundOutput(paths: RunPaths): Promise<void> {
@@ -182,9 +207,14 @@ type Ending = {
   readonly paths: RunPaths;
   readonly attendance: Attendance;
   readonly lookout: Lookout;
+  readonly redactor: Redactor;
 };
 
-async function endRun(context: Context, task: Task, { paths, attendance, lookout }: Ending): Promise<Task> {
+async function endRun(
+  context: Context,
+  task: Task,
+  { paths, attendance, lookout, redactor }: Ending,
+): Promise<Task> {
   const run = latestRun(task);
   const isWalled = (run.confinement?.level ?? 'off') !== 'off';
   // What the walls end was not left behind.
@@ -193,6 +223,7 @@ async function endRun(context: Context, task: Task, { paths, attendance, lookout
     belongingTo(task),
     run.stop === null ? LEFT_BEHIND_LIMITS : STOP_LIMITS,
   );
+  redactor.look();
   attendance.look(task);
   await lookout.end();
   await boundOutput(paths);
@@ -203,9 +234,15 @@ async function endRun(context: Context, task: Task, { paths, attendance, lookout
   const evidence =
     survivors.length === 0 ? end.evidence : `${end.evidence}; could not end process ${survivors.join(', ')}`;
   const leftBehind = run.stop === null ? stopped.ended : 0;
-  return recordFacts(context, task.id, () => [
-    { type: 'run.ended', run: run.run, ...end, evidence, leftBehind, report: said.report },
-  ]);
+  const ended = {
+    type: 'run.ended',
+    run: run.run,
+    ...end,
+    evidence,
+    leftBehind,
+    report: said.report,
+  } as const;
+  return recordFacts(context, task.id, () => [redactor.clean(ended)]);
 }
 
 /** What of the system's processes is the task's latest run. */
@@ -213,6 +250,13 @@ function belongingTo(task: Task): Belonging {
   const { run, marker, process } = latestRun(task);
   if (marker === null) throw new Error(`run ${run} of task ${task.id} has no marker`);
   return { variable: `${MARKER_NAME}=${marker}`, recorder: process ?? { pid: 0, startedAt: 'unknown' } };
+}
+
+/** What is taken out of the run's transcript and records. A supervisor that goes on for a dead one knows the variables of its own environment alone. */
+async function redactorOf(context: Context, task: Task, { output, errors }: RunPaths): Promise<Redactor> {
+  const patterns = (await settingsIfValid(context))?.isolation.secrets.value ?? [];
+  const env = { ...context.env, ...latestRun(task).agent?.env };
+  return redact([output, errors], secretValues(env, patterns));
 }
 
 /** Why an agent could not be started, for the task's record. */

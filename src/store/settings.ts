@@ -63,6 +63,10 @@ export type Settings = {
     readonly network: Setting<boolean>;
     /** What comes of a change outside a run's own place. */
     readonly detection: Setting<'block' | 'show' | 'off'>;
+    /** Which of the person's variables an agent gets besides the basic ones and its own. Null: all, but none besides in a strict sandbox. */
+    readonly env: Setting<'all' | readonly string[] | null>;
+    /** Variables whose values are taken out of transcripts and records. */
+    readonly secrets: Setting<readonly string[]>;
   };
   /** A declaration of the repository takes the place of the user's of the same name as a whole: the one's variables are not the other's. */
   readonly agents: readonly (CustomAgentDeclaration & { readonly origin: Origin })[];
@@ -197,6 +201,8 @@ function resolveSettings(layers: readonly Layer[]): Settings {
       write: pick<readonly string[]>(({ sandboxWrite }) => sandboxWrite, []),
       network: pick(({ sandboxNetwork }) => sandboxNetwork, false),
       detection: pick<'block' | 'show' | 'off'>(({ detection }) => detection, 'block'),
+      env: pick<'all' | readonly string[] | null>(({ allowedVariables }) => allowedVariables, null),
+      secrets: pick<readonly string[]>(({ secretVariables }) => secretVariables, []),
     },
     agents: [...agents.values()],
     files: layers.map(({ file }) => file),

@@ -58,6 +58,8 @@ function settingRows(settings: Settings): readonly (readonly string[])[] {
     row('isolation.write', isolation.write, renderCommand),
     row('isolation.network', isolation.network, String),
     row('isolation.detection', isolation.detection, String),
+    row('isolation.env', isolation.env, (env) => (env === 'all' ? 'all' : renderCommand(env))),
+    row('isolation.secrets', isolation.secrets, renderCommand),
     row('trash.days', settings.trashDays, (days) => (days === 0 ? 'for ever' : String(days))),
     ...settings.agents.map(({ name, origin, command }) => [`agents.${name}`, origin, renderCommand(command)]),
   ];

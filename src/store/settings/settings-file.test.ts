@@ -63,6 +63,8 @@ test('without files everything is the default', async () => {
       write: { value: [], origin: 'default' },
       network: { value: false, origin: 'default' },
       detection: { value: 'block', origin: 'default' },
+      env: { value: null, origin: 'default' },
+      secrets: { value: [], origin: 'default' },
     },
     jobs: { value: null, origin: 'default' },
     timeoutMs: { value: null, origin: 'default' },

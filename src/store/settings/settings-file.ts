@@ -6,6 +6,7 @@ import { type Document, type Faulty, type Path, type Problem, readText, renderKe
 import {
   AGENT_NAME,
   agentName,
+  allOrVariables,
   argumentList,
   boolean,
   command,
@@ -15,6 +16,7 @@ import {
   pathList,
   size,
   table,
+  variableNames,
   variables,
   wholeNumber,
 } from './shapes.ts';
@@ -78,6 +80,8 @@ const SETTINGS = table({
       write: z.optional(pathList),
       network: z.optional(boolean),
       detection: z.optional(oneOf(DETECTIONS)),
+      env: z.optional(allOrVariables),
+      secrets: z.optional(variableNames),
     }),
   ),
   trash: z.optional(table({ days: z.optional(wholeNumber(0, TRASH_DAYS_MAX)) })),
@@ -156,6 +160,8 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     sandboxWrite: said.isolation?.write,
     sandboxNetwork: said.isolation?.network,
     detection: said.isolation?.detection,
+    allowedVariables: said.isolation?.env,
+    secretVariables: said.isolation?.secrets,
     agents: Object.entries(said.agents ?? {}).map(([name, agent]) => ({
       name,
       command: agent.command,

@@ -87,6 +87,18 @@ export const variables = z.record(
   'takes a table of variables, as in { LEVEL = "2" }',
 );
 
+const takesVariables = 'takes "all", or a list of names of variables, as in ["DATABASE_URL", "AWS_*"]';
+const variablePattern = z.string(takesVariables).check(z.regex(/^[A-Za-z_*][A-Za-z0-9_*]*$/, takesVariables));
+
+/** Names of variables; `*` stands for any characters. */
+export const variableNames = z.array(
+  variablePattern,
+  'takes a list of names of variables, as in ["GITHUB_TOKEN", "*_API_KEY"]',
+);
+
+/** Which variables: all, or these. */
+export const allOrVariables = z.union([z.literal('all'), z.array(variablePattern)], takesVariables);
+
 /** A table with exactly these keys, each of which may be missing. Unknown ones are problems. */
 export function table<Keys extends z.core.$ZodShape>(keys: Keys): z.ZodMiniObject<Keys, z.core.$strict> {
   return z.strictObject(keys, 'takes a table');

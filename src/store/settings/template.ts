@@ -25,6 +25,10 @@ const ISOLATION = [
   '# network = false',
   '# What comes of a change outside its own place: "block" the merge until you have looked, "show", or "off".',
   '# detection = "block"',
+  '# Which of your variables agents get besides the basic ones and their own: "all", or a list. Default: all; none in a strict sandbox.',
+  '# env = ["DATABASE_URL"]',
+  '# Variables whose values are taken out of transcripts and records.',
+  '# secrets = ["GITHUB_TOKEN", "*_API_KEY"]',
   '',
 ];
 

@@ -52,6 +52,8 @@ export type SettingsValues = {
   readonly sandboxWrite: readonly string[] | undefined;
   readonly sandboxNetwork: boolean | undefined;
   readonly detection: (typeof DETECTIONS)[number] | undefined;
+  readonly allowedVariables: 'all' | readonly string[] | undefined;
+  readonly secretVariables: readonly string[] | undefined;
   readonly agents: readonly CustomAgentDeclaration[];
 };
 
