@@ -9,10 +9,13 @@ import { makeWorld } from './support/world.ts';
 /** 300 MB in a child of a child, in a session of its own. */
 const HUNGRY = `echo kept > kept; setsid sh -c '"${process.execPath}" -e "const a = Buffer.alloc(3e8, 1); setInterval(() => a, 1000)" & wait' & wait`;
 const FORKS = 'echo kept > kept; for n in $(seq 60); do sleep 600 & done; wait';
+const FILLS =
+  'echo kept > kept; mkdir -p a/b; while :; do head -c 3000000 /dev/zero > a/b/big.$(date +%N); sleep 0.05; done';
 
 test.skipIf(process.platform !== 'linux').each([
-  ['memory = "150MB"', HUNGRY, /^stopped at its memory limit: 3\d\d MB, 150 MB allowed$/],
+  ['memory = "150MB"', HUNGRY, /^stopped at its memory limit: \d+ MB, 150 MB allowed$/],
   ['processes = 20', FORKS, /^stopped at its process limit: 6\d processes, 20 allowed$/],
+  ['disk = "20MB"', FILLS, /^stopped at its disk limit: \d+ MB added, 20 MB allowed$/],
 ])(
   'a run that goes over [limits] %s is stopped, says so, and its work is kept',
   async (limit, script, said) => {

@@ -163,6 +163,7 @@ test('config shows each value and where it comes from, without the variables of 
     ['limits.retries', 'repository', '1m 30s'],
     ['limits.memory', 'default', 'not set'],
     ['limits.processes', 'default', 'not set'],
+    ['limits.disk', 'default', 'not set'],
     ['notify.bell', 'default', 'true'],
     ['notify.desktop', 'default', 'true'],
     ['notify.command', 'default', 'not set'],

@@ -145,7 +145,10 @@ export async function followRun(context: Context, following: Following): Promise
   void following.exit?.then(() => over.abort());
   const dirs = dirsOf(context, task);
   const bringer = bringWhileWorking(context);
-  const consumption = await watchConsumption(context, belongingTo(task));
+  const consumption = await watchConsumption(context, belongingTo(task), [
+    dirs.worktreePath,
+    dirs.privateDir,
+  ]);
   const lookout = keepLookout(context, task, { begun: following.begun, belonging: belongingTo(task) });
   let lastEvent = -1;
   let lookedAtLineMs = context.clock.nowMs();

@@ -1,6 +1,6 @@
 /** What the disk below a path is like: room, kind, whether it tells capitals apart. Looks only; nothing is written to find out. */
 
-import { lstatSync, statfsSync, statSync } from 'node:fs';
+import { type Dirent, lstatSync, readdirSync, type Stats, statfsSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 export type Disk = {
@@ -77,4 +77,41 @@ function tellsCapitalsApart(path: string): boolean | null {
     return two === undefined || two.ino !== one.ino || two.dev !== one.dev;
   }
   return null;
+}
+
+/** More entries than this are not counted. */
+const ENTRIES_MAX = 1_000_000;
+
+/** What the files below a folder take on the disk, in bytes; links are not followed, what vanishes meanwhile counts nothing. */
+export function measureFolder(top: string): number {
+  let bytes = 0;
+  let seen = 0;
+  const folders = [top];
+  for (let folder = folders.pop(); folder !== undefined && seen < ENTRIES_MAX; folder = folders.pop()) {
+    for (const entry of entriesOf(folder)) {
+      seen++;
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) folders.push(path);
+      else bytes += 512 * (findStat(path)?.blocks ?? 0);
+    }
+  }
+  return bytes;
+}
+
+function entriesOf(folder: string): readonly Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch {
+    // Safe to ignore: it has just gone, or is closed to us.
+    return [];
+  }
+}
+
+function findStat(path: string): Stats | undefined {
+  try {
+    return lstatSync(path);
+  } catch {
+    // Safe to ignore: as above.
+    return undefined;
+  }
 }

@@ -37,6 +37,8 @@ export type Settings = {
     /** Of all processes of a run together; null: none. */
     readonly memoryBytes: Setting<number | null>;
     readonly processes: Setting<number | null>;
+    /** What a run may add to its worktree and its private git dir; null: no limit. */
+    readonly diskBytes: Setting<number | null>;
   };
   readonly notify: {
     readonly bell: Setting<boolean>;
@@ -183,6 +185,7 @@ function resolveSettings(layers: readonly Layer[]): Settings {
       // "0" is none, as everywhere.
       memoryBytes: pick<number | null>(({ memoryBytes }) => memoryBytes || undefined, null),
       processes: pick<number | null>(({ processes }) => processes, null),
+      diskBytes: pick<number | null>(({ diskBytes }) => diskBytes, null),
     },
     notify: {
       bell: pick(({ bell }) => bell, true),

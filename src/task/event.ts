@@ -43,7 +43,8 @@ export type StopReason =
   | 'retries'
   | 'wrong directory'
   | 'memory limit'
-  | 'process limit';
+  | 'process limit'
+  | 'disk limit';
 
 /** What the agent itself said of its run, as its reader understood it. */
 export type RunReport = {

@@ -90,6 +90,7 @@ function stopEvidence(run: Run, { by, detail }: NonNullable<Run['stop']>): strin
       return `stopped, having printed nothing for ${renderDuration(run.limits.noProgressMs ?? 0)}${more}`;
     case 'memory limit':
     case 'process limit':
+    case 'disk limit':
       return `stopped at its ${by}${more}`;
     case 'wrong directory':
       return `stopped, working outside its worktree${more}`;

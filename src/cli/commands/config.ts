@@ -47,6 +47,7 @@ function settingRows(settings: Settings): readonly (readonly string[])[] {
     row('limits.retries', limits.retriesMs, renderDuration),
     row('limits.memory', limits.memoryBytes, renderSize),
     row('limits.processes', limits.processes, String),
+    row('limits.disk', limits.diskBytes, renderSize),
     row('notify.bell', notify.bell, String),
     row('notify.desktop', notify.desktop, String),
     row('notify.command', notify.command, renderCommand),

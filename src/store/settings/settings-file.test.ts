@@ -74,6 +74,7 @@ test('without files everything is the default', async () => {
       retriesMs: { value: 300_000, origin: 'default' },
       memoryBytes: { value: null, origin: 'default' },
       processes: { value: null, origin: 'default' },
+      diskBytes: { value: null, origin: 'default' },
     },
     notify: {
       bell: { value: true, origin: 'default' },

@@ -62,6 +62,7 @@ const SETTINGS = table({
       retries: z.optional(duration),
       memory: z.optional(size),
       processes: z.optional(wholeNumber(1, PROCESSES_MAX)),
+      disk: z.optional(size),
     }),
   ),
   notify: z.optional(
@@ -109,6 +110,7 @@ const USER_ONLY: readonly Path[] = [
   ['queue'],
   ['limits', 'memory'],
   ['limits', 'processes'],
+  ['limits', 'disk'],
 ];
 
 export type SettingsFileSource = {
@@ -148,6 +150,7 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     retriesMs: said.limits?.retries,
     memoryBytes: said.limits?.memory,
     processes: said.limits?.processes,
+    diskBytes: said.limits?.disk,
     bell: said.notify?.bell,
     desktop: said.notify?.desktop,
     notifyCommand: said.notify?.command,

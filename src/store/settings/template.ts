@@ -9,6 +9,8 @@ const MACHINE_LIMITS = [
   '# How much memory, and how many processes, all that a run has started may have together.',
   '# memory = "8GB"',
   '# processes = 500',
+  '# How much a run may add to its worktree.',
+  '# disk = "5GB"',
 ];
 
 const ISOLATION = [

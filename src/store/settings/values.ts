@@ -40,6 +40,7 @@ export type SettingsValues = {
   readonly retriesMs: number | undefined;
   readonly memoryBytes: number | undefined;
   readonly processes: number | undefined;
+  readonly diskBytes: number | undefined;
   readonly bell: boolean | undefined;
   readonly desktop: boolean | undefined;
   readonly notifyCommand: readonly string[] | undefined;
