@@ -18,6 +18,16 @@ import {
   measureWalls,
   WALLS,
 } from '../bench/launch.mjs';
+import {
+  BRING_OVER,
+  LOOKOUT,
+  measureBringOver,
+  measureLookout,
+  measureQuiet,
+  measureWorktree,
+  QUIET,
+  worktreeNames,
+} from '../bench/isolation.mjs';
 import { measureMemory, memoryNames } from '../bench/memory.mjs';
 import { measureMerge, mergeName } from '../bench/merge.mjs';
 import { judge, renderTable, renderVerdict } from '../bench/report.mjs';
@@ -60,6 +70,7 @@ const SMALL_FILES = 1000;
  * @property {boolean} launches
  * @property {boolean} looks
  * @property {boolean} merges
+ * @property {boolean} isolates
  */
 
 /** @typedef {{ readonly plan: Plan, readonly fixture: Fixture }} Planned */
@@ -153,6 +164,9 @@ async function measureAll(bench, plans) {
     if (bench.wants(RECOVER)) await measureRecover(bench, fixture, await makeSynthetic(world, SMALL_FILES));
   }
   if (bench.wants(WALLS)) await measureWalls(bench, await makeSynthetic(world, SMALL_FILES));
+  if (bench.wants(BRING_OVER)) await measureBringOver(bench, await makeSynthetic(world, SMALL_FILES));
+  if (Object.values(QUIET).some(bench.wants))
+    await measureQuiet(bench, await makeSynthetic(world, SMALL_FILES));
   if (Object.values(memoryNames).some(bench.wants))
     await measureMemory(bench, await makeSynthetic(world, SMALL_FILES));
   /** @type {Planned[]} */
@@ -184,12 +198,13 @@ function makePlans(wants) {
     .map((repository) => ({
       ...repository,
       launches: [...Object.values(launchNames(repository)), discardName(repository)].some(wants),
+      isolates: [...Object.values(worktreeNames(repository)), `${LOOKOUT}, ${repository.label}`].some(wants),
       looks: [...Object.values(lookNames(repository)), ...Object.values(snapshotNames(repository))].some(
         wants,
       ),
       merges: wants(mergeName(repository)),
     }))
-    .filter(({ launches, looks, merges }) => launches || looks || merges);
+    .filter(({ launches, looks, merges, isolates }) => launches || looks || merges || isolates);
 }
 
 /**
@@ -198,7 +213,11 @@ function makePlans(wants) {
  * @param {Fixture} fixture
  * @returns {Promise<Prepared>}
  */
-async function prepare(bench, { launches: wantsLaunches, looks, merges }, fixture) {
+async function prepare(bench, { launches: wantsLaunches, looks, merges, isolates }, fixture) {
+  if (isolates) {
+    if (Object.values(worktreeNames(fixture)).some(bench.wants)) await measureWorktree(bench, fixture);
+    if (bench.wants(`${LOOKOUT}, ${fixture.label}`)) await measureLookout(bench, fixture);
+  }
   const launches = wantsLaunches ? await measureLaunch(bench, fixture) : null;
   /** @type {LaunchedTask[]} */
   const toMerge = [];
@@ -221,8 +240,9 @@ function requireSpace(planned, rounds) {
   let bytes = 0;
   let files = 0;
   for (const { plan, fixture } of planned) {
-    const { launches, looks, merges } = plan;
-    const copies = (launches ? 2 * rounds : 0) + (merges ? rounds : 0) + (looks ? 2 : 0);
+    const { launches, looks, merges, isolates } = plan;
+    const copies =
+      (isolates ? 50 : 0) + (launches ? 2 * rounds : 0) + (merges ? rounds : 0) + (looks ? 2 : 0);
     bytes += copies * fixture.bytes;
     files += copies * fixture.files;
   }

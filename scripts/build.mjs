@@ -22,7 +22,7 @@ const PARTS = {
   'settings-file': 'src/store/settings/settings-file.ts',
   'task-file': 'src/store/settings/task-file.ts',
 };
-/** What only one of the files that a process reads may contain: a second class of that name would not be an `instanceof` the first. */
+/** What only one of the files that a process reads may contain (a gateway reads no other): a second class of that name would not be an `instanceof` the first. */
 const ONLY_ONCE = 'src/base/errors.ts';
 
 /** @type {import('esbuild').Plugin} */
@@ -61,7 +61,13 @@ const VERSION = { PHASR_VERSION: JSON.stringify(manifest.version) };
 /** CommonJS has no `import.meta.url`. */
 const programs = {
   ...COMMON,
-  entryPoints: { cli: 'src/cli/main.ts', helper: 'src/helper.ts', ...BODIES, ...PARTS },
+  entryPoints: {
+    cli: 'src/cli/main.ts',
+    helper: 'src/helper.ts',
+    gateway: 'src/gateway.ts',
+    ...BODIES,
+    ...PARTS,
+  },
   outdir: 'dist',
   format: 'cjs',
   outExtension: { '.js': '.cjs' },
@@ -86,7 +92,7 @@ const built = await Promise.all([build(programs), build(library)]).catch(() => {
 chmodSync(`${root}dist/cli.cjs`, 0o755);
 
 for (const [path, { inputs }] of Object.entries(built[0].metafile.outputs)) {
-  if (!/\/(?:call|background)\.cjs$/.test(path) && ONLY_ONCE in inputs)
+  if (!/\/(?:call|background|gateway)\.cjs$/.test(path) && ONLY_ONCE in inputs)
     throw new Error(`${path} must not contain ${ONLY_ONCE}`);
 }
 

@@ -487,7 +487,7 @@ const KINDS = {
       isolation: object({
         sandbox: setting(oneOf('auto', 'off', 'strict')),
         write: setting(list(text)),
-        network: setting(flag),
+        network: setting({ anyOf: [flag, list(text)] }),
         detection: setting(oneOf('block', 'show', 'off')),
         env: setting({ anyOf: [list(text), oneOf('all'), { type: 'null' }] }),
         secrets: setting(list(text)),

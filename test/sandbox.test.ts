@@ -1,8 +1,19 @@
 /** The sandbox: an agent reaches nothing of the repository and of other tasks, and hardly notices (user pains P7, P12, P17). */
 
-import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Answer } from './support/answer.ts';
@@ -288,5 +299,82 @@ test.skipIf(!hasSandbox || !canBecomeNobody())(
     expect([tasks[0].state, tasks[0].run.sandbox]).toEqual(['done', { level: 'light', why: null }]);
     expect(existsSync(join(world.repo, 'new'))).toBe(false);
     expect(existsSync(join(tasks[0].worktree, 'ok'))).toBe(true);
+  },
+);
+
+walled(
+  'a strict sandbox with a list of hosts reaches these alone, by HTTP and by CONNECT; what is refused is named',
+  async () => {
+    await using world = makeWorld('walls-hosts');
+    world.init();
+    const server = createServer((_, answer) => answer.end('from outside\n'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    world.write(
+      '.config/phasr/config.toml',
+      `[isolation]\nnetwork = ["127.0.0.1:${port}", "*.example.com"]\n`,
+      world.home,
+    );
+    const ask = `
+    const http = require('node:http');
+    const proxy = new URL(process.env.HTTP_PROXY);
+    const get = (url) => new Promise((done) => http.get({ host: proxy.hostname, port: proxy.port, path: url }, (r) => { let t = ''; r.on('data', (d) => (t += d)); r.on('end', () => done(r.statusCode + ' ' + t.trim())); }).on('error', (e) => done(e.code)));
+    const tunnel = (to) => new Promise((done) => { const r = http.request({ host: proxy.hostname, port: proxy.port, method: 'CONNECT', path: to }); r.on('connect', (a, socket) => { if (a.statusCode !== 200) return done(a.statusCode); socket.write('GET / HTTP/1.0\\r\\n\\r\\n'); let t = ''; socket.on('data', (d) => (t += d)); socket.on('end', () => done('200 ' + t.split('\\r\\n\\r\\n')[1].trim())); }); r.on('error', (e) => done(e.code)); r.end(); });
+    const direct = () => new Promise((done) => http.get('http://127.0.0.1:${port}/', () => done('reached')).on('error', (e) => done(e.code)));
+    (async () => console.log([await get('http://127.0.0.1:${port}/x'), await get('http://127.0.0.1:1/'), await get('http://other.test/'), await tunnel('127.0.0.1:${port}'), await tunnel('other.test:443'), await direct()].join('; ')))();
+  `;
+    world.write('ask.cjs', ask, world.home);
+    const script = `"${process.execPath}" "${world.home}/ask.cjs" > answers; echo "$HTTPS_PROXY" > proxy; exit 5`;
+    const task = await world.task(script, STRICT);
+    expect([task.state, task.run.exitCode, task.run.sandbox]).toEqual([
+      'failed',
+      5,
+      { level: 'strict', why: null },
+    ]);
+    expect(world.read('answers', task.worktree)).toBe(
+      '200 from outside; 403 ; 403 ; 200 from outside; 403; ECONNREFUSED\n',
+    );
+    expect(world.read('proxy', task.worktree)).toBe('http://127.0.0.1:3128\n');
+    const log = await world.ok(['logs', '1']);
+    expect(log).toContain('phasr: not reached, since isolation.network does not list it: 127.0.0.1:1\n');
+    expect(log.match(/other\.test:443/g)).toHaveLength(1);
+    await waitFor('everything to end', () => world.processes().length === 0);
+    const polite = await world.json(
+      [
+        'run',
+        'x',
+        '--detach',
+        '--',
+        'sh',
+        '-c',
+        `trap 'echo bye > bye; exit 0' TERM; touch ready; while :; do sleep 0.05; done`,
+      ],
+      STRICT,
+    );
+    const { id } = polite.tasks[0];
+    const worktree = await waitFor(
+      'the worktree',
+      async () => (await world.json(['show', String(id)])).worktree ?? undefined,
+    );
+    await waitFor('the agent', () => existsSync(join(worktree, 'ready')));
+    await world.ok(['stop', String(id)]);
+    expect((await world.json(['show', String(id)])).state).toBe('stopped');
+    expect(existsSync(join(worktree, 'bye'))).toBe(true);
+    const exec = await world.phasr(
+      ['exec', '1', '--', 'sh', '-c', `cat; "${process.execPath}" "${world.home}/ask.cjs"; exit 7`],
+      { ...STRICT, stdin: 'typed\n' },
+    );
+    expect([exec.code, exec.stdout]).toEqual([
+      7,
+      'typed\n200 from outside; 403 ; 403 ; 200 from outside; 403; ECONNREFUSED\n',
+    ]);
+    await waitFor('everything to end', () => world.processes().length === 0);
+    expect(
+      readdirSync(tmpdir()).filter(
+        (name) => /^phasr-[\w]+-/.test(name) && existsSync(join(tmpdir(), name, 's')),
+      ),
+    ).toEqual([]);
+    server.close();
   },
 );

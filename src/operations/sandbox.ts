@@ -1,9 +1,10 @@
 /** What a task's agent may change, as walls: its own worktree and private git dir, and nothing of the repository, its person's worktrees and other tasks. */
 
 import { existsSync, realpathSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
+import { uniqueName } from '../base/unique.ts';
 import { listWorktreePaths } from '../git/worktree.ts';
 import { findSandbox, type FoundSandbox, type Walls, wallIn, wallInForeground } from '../process/sandbox.ts';
 import { userSettingsPath } from '../store/paths.ts';
@@ -43,7 +44,37 @@ export async function confine(
   if (sandbox.kind === 'none') return withoutWalls(wanted, command, sandbox);
   const { walls, open } = planWalls(context, task, { level, isolation, reports });
   const wall = runsIn === 'foreground' ? wallInForeground : wallIn;
-  return { command: wall(sandbox, walls, command), confinement: { level, why: open } };
+  const hosts = isolation.network.value;
+  const confinement = { level, why: open } as const;
+  if (level === 'light' || typeof hosts === 'boolean')
+    return { command: wall(sandbox, walls, command), confinement };
+  const { outside, shown, behind } = planGateway(context, hosts);
+  const shownToo = { ...walls, shown };
+  return { command: [...outside, ...wall(sandbox, shownToo, [...behind, ...command])], confinement };
+}
+
+/** What stands before the walls, and behind them before the command, so that it reaches some hosts. */
+function planGateway(
+  { helper }: Context,
+  hosts: readonly string[],
+): {
+  readonly outside: readonly string[];
+  readonly shown: Walls['shown'];
+  readonly behind: readonly string[];
+} {
+  const [node, ...args] = helper;
+  const program = join(dirname(args.at(-1) ?? ''), 'gateway.cjs');
+  // A socket's path has 107 bytes at most (unix(7)).
+  const folder = join(tmpdir(), `phasr-${uniqueName()}`);
+  const inside = '/run/phasr';
+  return {
+    outside: [node, program, 'serve', join(folder, 's'), JSON.stringify(hosts), '--'],
+    shown: [
+      [program, `${inside}/gateway.cjs`],
+      [folder, `${inside}/out`],
+    ],
+    behind: [node, `${inside}/gateway.cjs`, 'bridge', `${inside}/out/s`, '--'],
+  };
 }
 
 /** By which reason the person was told that there is no sandbox. */
@@ -105,7 +136,7 @@ function planWalls(
   return {
     walls: {
       level,
-      hasNetwork: !isStrict || isolation.network.value,
+      hasNetwork: !isStrict || isolation.network.value === true,
       // Shorter ones first: what is below another one is put up after it.
       readOnly: [
         ...(isStrict ? [home] : []),
@@ -116,6 +147,7 @@ function planWalls(
       ].sort((one, other) => one.length - other.length),
       writable: [...(isStrict ? own : []), worktreePath, privateDir, ...reports],
       fixed: [join(worktreePath, '.git')],
+      shown: [],
     },
     open: open.length === 0 ? null : `your home lies in ${open.join(', ')}, which is not protected`,
   };

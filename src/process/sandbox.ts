@@ -20,6 +20,8 @@ export type Walls = {
   readonly writable: readonly string[];
   /** Not changed even so: single files. */
   readonly fixed: readonly string[];
+  /** Shown at another place, not changed. */
+  readonly shown: readonly (readonly [from: string, to: string])[];
 };
 
 /** What puts walls up here: a program; or why nothing does, and what a person can do about it. */
@@ -68,7 +70,7 @@ export function wallInForeground(
   return [...deaf, ...wallIn(sandbox, walls, [...LISTENING, ...command])];
 }
 
-function renderWalls({ level, hasNetwork, readOnly, writable, fixed }: Walls): readonly string[] {
+function renderWalls({ level, hasNetwork, readOnly, writable, fixed, shown }: Walls): readonly string[] {
   const isRoot = process.getuid?.() === 0;
   return [
     ...(level === 'strict'
@@ -85,6 +87,7 @@ function renderWalls({ level, hasNetwork, readOnly, writable, fixed }: Walls): r
     ...readOnly.flatMap((path) => ['--ro-bind-try', path, path]),
     ...writable.flatMap((path) => ['--bind-try', path, path]),
     ...fixed.flatMap((path) => ['--ro-bind-try', path, path]),
+    ...shown.flatMap(([from, to]) => ['--ro-bind', from, to]),
   ];
 }
 
@@ -105,7 +108,14 @@ export async function findSandbox(
     const hint = "sudo apt-get install bubblewrap   (or your system's own way)";
     return { kind: 'none', why: 'bubblewrap is not installed', hint };
   }
-  const walls = { level, hasNetwork: level === 'light', readOnly: ['/usr'], writable: [], fixed: [] };
+  const walls = {
+    level,
+    hasNetwork: level === 'light',
+    readOnly: ['/usr'],
+    writable: [],
+    fixed: [],
+    shown: [],
+  };
   const wall = runsIn === 'foreground' ? wallInForeground : wallIn;
   const [file = program, ...args] = wall({ kind: 'bubblewrap', program }, walls, ['true']);
   try {

@@ -61,8 +61,8 @@ export type Settings = {
     readonly sandbox: Setting<'auto' | 'off' | 'strict'>;
     /** What an agent in a strict sandbox may change besides its own. */
     readonly write: Setting<readonly string[]>;
-    /** Whether an agent in a strict sandbox has a network. */
-    readonly network: Setting<boolean>;
+    /** Whether an agent in a strict sandbox has a network, or which hosts it reaches. */
+    readonly network: Setting<boolean | readonly string[]>;
     /** What comes of a change outside a run's own place. */
     readonly detection: Setting<'block' | 'show' | 'off'>;
     /** Which of the person's variables an agent gets besides the basic ones and its own. Null: all, but none besides in a strict sandbox. */
@@ -202,7 +202,7 @@ function resolveSettings(layers: readonly Layer[]): Settings {
     isolation: {
       sandbox: pick<'auto' | 'off' | 'strict'>(({ sandbox }) => sandbox, 'auto'),
       write: pick<readonly string[]>(({ sandboxWrite }) => sandboxWrite, []),
-      network: pick(({ sandboxNetwork }) => sandboxNetwork, false),
+      network: pick<boolean | readonly string[]>(({ sandboxNetwork }) => sandboxNetwork, false),
       detection: pick<'block' | 'show' | 'off'>(({ detection }) => detection, 'block'),
       env: pick<'all' | readonly string[] | null>(({ allowedVariables }) => allowedVariables, null),
       secrets: pick<readonly string[]>(({ secretVariables }) => secretVariables, []),

@@ -57,7 +57,9 @@ function settingRows(settings: Settings): readonly (readonly string[])[] {
     row('queue.load', queue.loadMax, (load) => (load === 0 ? 'no limit' : `${load} for each core`)),
     row('isolation.sandbox', isolation.sandbox, String),
     row('isolation.write', isolation.write, renderCommand),
-    row('isolation.network', isolation.network, String),
+    row('isolation.network', isolation.network, (hosts) =>
+      typeof hosts === 'boolean' ? String(hosts) : renderCommand(hosts),
+    ),
     row('isolation.detection', isolation.detection, String),
     row('isolation.env', isolation.env, (env) => (env === 'all' ? 'all' : renderCommand(env))),
     row('isolation.secrets', isolation.secrets, renderCommand),

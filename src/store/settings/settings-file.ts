@@ -12,6 +12,7 @@ import {
   command,
   duration,
   line,
+  network,
   oneOf,
   pathList,
   size,
@@ -79,7 +80,7 @@ const SETTINGS = table({
     table({
       sandbox: z.optional(oneOf(SANDBOXES)),
       write: z.optional(pathList),
-      network: z.optional(boolean),
+      network: z.optional(network),
       detection: z.optional(oneOf(DETECTIONS)),
       env: z.optional(allOrVariables),
       secrets: z.optional(variableNames),

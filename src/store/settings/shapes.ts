@@ -90,6 +90,15 @@ export const variables = z.record(
 const takesVariables = 'takes "all", or a list of names of variables, as in ["DATABASE_URL", "AWS_*"]';
 const variablePattern = z.string(takesVariables).check(z.regex(/^[A-Za-z_*][A-Za-z0-9_*]*$/, takesVariables));
 
+const takesHosts =
+  'takes true, false, or a list of hosts, as in ["api.anthropic.com", "*.npmjs.org", "localhost:8080"]';
+const host = z
+  .string(takesHosts)
+  .check(z.regex(/^(?:\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?$/, takesHosts));
+
+/** A network, none, or some hosts. */
+export const network = z.union([z.boolean(), z.array(host)], takesHosts);
+
 /** Names of variables; `*` stands for any characters. */
 export const variableNames = z.array(
   variablePattern,

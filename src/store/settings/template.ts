@@ -22,7 +22,7 @@ const ISOLATION = [
   '[isolation]',
   '# Walls around agents: "auto" where the machine has them, "off", or "strict": everything read-only but its own worktree.',
   '# sandbox = "auto"',
-  '# What an agent in a strict sandbox may change besides, and whether it has a network.',
+  '# What an agent in a strict sandbox may change besides, and whether it has a network: false, true, or a list of hosts.',
   '# write = ["~/.cache"]',
   '# network = false',
   '# What comes of a change outside its own place: "block" the merge until you have looked, "show", or "off".',
