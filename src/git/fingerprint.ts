@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { PhasrError } from '../base/errors.ts';
 import { decodeUtf8, splitBytes } from '../base/text.ts';
+import type { Difference } from './compare-fingerprints.ts';
 import { findStat, readPathFile, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
 import { listLocks } from './locks.ts';
@@ -48,8 +49,11 @@ export type Fingerprint = ReadonlyMap<string, string>;
 
 type Watched = string | Buffer;
 
-/** Files and folders by their stamps: whether anything was touched is seen without git. */
-export type Watch = { readonly paths: readonly Watched[]; readonly stamps: Float64Array };
+/** Files and folders that a difference would touch, and from when on: whether anything was touched is seen without git. */
+export type Watch = { readonly paths: readonly Watched[]; readonly sinceMs: number };
+
+/** The kernel's clock for files stands still between its ticks: up to 10 ms (CONFIG_HZ=100). */
+const TICK_MS = 20;
 
 /** Larger ones are known by their stamp alone, and are not put back. */
 const FILE_BYTES_MAX = 256 * 1024;
@@ -81,18 +85,18 @@ const SETTINGS = /\/(?:config|config\.worktree|attributes|\.gitconfig)$|\/git\/c
 type Taking = { readonly found: Map<string, string>; readonly watched: Watched[] };
 
 /**
- * Looks at everything. One git process for each worktree of the person's, and one more for its `watch`. `before`: what it is to be compared with.
+ * Looks at everything but tasks at rest ({@link findTouched}). Two git processes at once for each worktree of the person's. `before`: what it is to be compared with.
  */
 export async function takeFingerprint(
   scene: Scene,
   before: Fingerprint | null,
 ): Promise<{ readonly print: Fingerprint; readonly watch: Watch }> {
+  const sinceMs = Date.now() - TICK_MS;
   const taking: Taking = { found: new Map(), watched: [] };
   for (const path of scene.files) takeHash(taking, path);
   for (const path of scene.folders) takeFolder(taking, path);
   if (scene.listed !== null) takeListing(taking, scene.listed);
   if (scene.commonDir !== null) takeGitDir(taking, scene.commonDir);
-  takeResting(taking, scene.resting);
   const isSafe = before === null || !hasOtherSettings(before, taking.found);
   for (const worktree of scene.worktrees) {
     takeHead(taking, worktree);
@@ -103,26 +107,39 @@ export async function takeFingerprint(
     else
       await withSettingsOf(before, scene, { place, look: (safe) => takeStatus(taking, worktree.path, safe) });
   }
-  return { print: taking.found, watch: { paths: taking.watched, stamps: stampAll(taking.watched) } };
+  return { print: taking.found, watch: { paths: taking.watched, sinceMs } };
 }
 
-/** Whether nothing that was watched has been touched since. No git process. */
-export function isUntouched({ paths, stamps }: Watch): boolean {
-  return paths.every((path, index) => {
-    const [one, two] = stampOf(path);
-    return one === stamps[2 * index] && two === stamps[2 * index + 1];
-  });
+/** Whether nothing that was watched has been touched since. What is gone has touched the folder that it was in. No git process. */
+export function isUntouched({ paths, sinceMs }: Watch): boolean {
+  return paths.every((path) => (lookUp(path)?.ctimeMs ?? 0) < sinceMs);
 }
 
-function stampAll(paths: readonly Watched[]): Float64Array {
-  const stamps = new Float64Array(2 * paths.length);
-  for (const [index, path] of paths.entries()) stamps.set(stampOf(path), 2 * index);
-  return stamps;
-}
-
-function stampOf(path: Watched): readonly [number, number] {
-  const stat = lookUp(path);
-  return stat === undefined ? [-1, -1] : [stat.ctimeMs + stat.mtimeMs / 4, stat.size + stat.ino / 3];
+/**
+ * What was touched since in the worktrees of tasks at rest: files that are new or other ones, and folders in which something is new or gone. By their times alone, so
+ * that nothing has to be known from before.
+ */
+export function findTouched(resting: Scene['resting'], sinceMs: number): readonly Difference[] {
+  const found: Difference[] = [];
+  let room = RESTING_ENTRIES_MAX;
+  for (const { id, path: top } of resting) {
+    const folders = [top];
+    for (let folder = folders.pop(); folder !== undefined && room > 0; folder = folders.pop()) {
+      const before = found.length;
+      for (const entry of entriesOf(folder)) {
+        if (--room <= 0) break;
+        const path = join(folder, entry.name);
+        if (entry.isDirectory()) {
+          if (!HEAVY.has(entry.name)) folders.push(path);
+        } else if ((lookUp(path)?.ctimeMs ?? 0) >= sinceMs - TICK_MS)
+          found.push({ part: 'task path', name: `${id} ${path}`, before: 'there', after: 'touched' });
+      }
+      const hasTouched = (lookUp(folder)?.ctimeMs ?? 0) >= sinceMs - TICK_MS;
+      if (hasTouched && found.length === before)
+        found.push({ part: 'task path', name: `${id} ${folder}/`, before: 'there', after: 'touched' });
+    }
+  }
+  return found;
 }
 
 function lookUp(path: Watched): Stats | undefined {
@@ -183,12 +200,8 @@ function takeListing({ found, watched }: Taking, folder: string): void {
 function takeGitDir(taking: Taking, commonDir: string): void {
   for (const name of COMMON_FILES) takeFile(taking, join(commonDir, name));
   const hooks = join(commonDir, 'hooks');
-  taking.watched.push(
-    hooks,
-    join(commonDir, 'info'),
-    join(commonDir, 'worktrees'),
-    join(commonDir, 'packed-refs'),
-  );
+  const places = ['hooks', 'info', 'worktrees', 'packed-refs'].map((name) => join(commonDir, name));
+  taking.watched.push(commonDir, ...places);
   for (const name of namesIn(hooks)) takeFile(taking, join(hooks, name));
   for (const name of namesIn(join(commonDir, 'worktrees'))) {
     const folder = join(commonDir, 'worktrees', name);
@@ -249,25 +262,6 @@ function entriesOf(folder: string): readonly Dirent[] {
   } catch {
     // Safe to ignore: as in namesIn.
     return [];
-  }
-}
-
-function takeResting({ found, watched }: Taking, resting: Scene['resting']): void {
-  let room = RESTING_ENTRIES_MAX;
-  for (const { id, path: top } of resting) {
-    const folders = [top];
-    for (let folder = folders.pop(); folder !== undefined && room > 0; folder = folders.pop()) {
-      watched.push(folder);
-      for (const entry of entriesOf(folder)) {
-        if (--room <= 0) break;
-        const path = join(folder, entry.name);
-        if (entry.isDirectory() && !HEAVY.has(entry.name)) folders.push(path);
-        else if (!entry.isDirectory()) {
-          found.set(`task path ${id} ${path}`, exactStamp(path));
-          watched.push(path);
-        }
-      }
-    }
   }
 }
 

@@ -98,6 +98,7 @@ function describe(difference: Difference, commonDir: string): string {
     case 'folder':
     case 'listed':
     case 'task path':
+      if (part === 'task path') return name.endsWith('/') ? 'something in it is new, or gone' : 'changed';
       if (before === null) return 'created';
       if (after === null) return part === 'folder' || part === 'listed' ? 'gone' : 'deleted';
       if (part === 'file' && /\/config(?:\.worktree)?$/.test(name)) return describeSettings(before, after);

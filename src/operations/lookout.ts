@@ -3,16 +3,15 @@
  * what Phasr has done itself, and records the rest as an escape.
  */
 
-import { realpathSync, rmSync } from 'node:fs';
+import { realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
 import { compareFingerprints, type Difference } from '../git/compare-fingerprints.ts';
-import { isUntouched, type Scene, takeFingerprint, type Watch } from '../git/fingerprint.ts';
+import { findTouched, isUntouched, type Scene, takeFingerprint, type Watch } from '../git/fingerprint.ts';
 import { findGitDir, listWorktreePaths } from '../git/worktree.ts';
 import { findOccupants } from '../process/inside.ts';
 import { type Belonging, findBelonging } from '../process/stop.ts';
-import { writeWhole } from '../store/files.ts';
 import { withMutex } from '../store/mutex.ts';
 import { runPaths, taskDirectory, userSettingsPath } from '../store/paths.ts';
 import type { Confinement, ForeignChange, TaskEvent } from '../task/event.ts';
@@ -69,9 +68,11 @@ export async function beginLookout(
   const settings = await settingsIfValid(context);
   if (level === 'strict' || settings?.isolation.detection.value === 'off') return undefined;
   return withMutex(context.paths.mutex, context.clock, async () => {
+    const records = recordsOf(context);
     const { print, watch } = await takeFingerprint(sceneOf(context, task, level), null);
-    const moment = { print, ...recordsOf(context) };
-    writeWhole(fingerprintPath(context, task), renderMoment(moment));
+    const moment = { print, ...records };
+    // Lost in a power cut it is of no use: the run is lost with it.
+    writeFileSync(fingerprintPath(context, task), renderMoment(moment), { mode: 0o600 });
     return { moment, watch };
   });
 }
@@ -92,12 +93,13 @@ export function keepLookout(context: Context, task: Task, { begun, belonging }: 
   let dueMs = context.clock.nowMs() + LOOK_EVERY_MS;
   const compare = async (isEnd: boolean): Promise<void> => {
     const differences = await withMutex(context.paths.mutex, context.clock, async () => {
-      const taken = await takePatiently(context, sceneOf(context, task, level), { last, isEnd });
-      const now = { print: taken.print, ...recordsOf(context) };
+      const scene = sceneOf(context, task, level);
+      const records = recordsOf(context);
+      const taken = await takePatiently(context, scene, { last, isEnd });
+      const now = { print: taken.print, ...records };
       const isKnown = knownSince(context, task, { last, now });
-      const found = compareFingerprints(last.print, now.print).filter(
-        (one) => (isEnd || one.part !== 'lock') && !isKnown(one),
-      );
+      const all = [...compareFingerprints(last.print, now.print), ...findTouched(scene.resting, last.atMs)];
+      const found = all.filter((one) => (isEnd || one.part !== 'lock') && !isKnown(one));
       // Locks come and go: those of the end are compared with those of the beginning.
       const locks = [...last.print].filter(([key]) => key.startsWith('lock '));
       const others = [...now.print].filter(([key]) => !key.startsWith('lock '));
@@ -107,13 +109,17 @@ export function keepLookout(context: Context, task: Task, { begun, belonging }: 
     });
     if (differences.length === 0) return;
     await recordEscape(context, task, { differences, belonging });
-    last = { ...last, ...recordsOf(context) };
+    const { lastEvent, resting } = recordsOf(context);
+    last = { ...last, lastEvent, resting };
   };
   return {
     look: async () => {
       const startMs = context.clock.nowMs();
       if (startMs < dueMs) return;
-      if (watch === undefined || !isUntouched(watch)) await quietly(() => compare(false));
+      const { resting } = sceneOf(context, task, level);
+      const isQuiet =
+        watch !== undefined && isUntouched(watch) && findTouched(resting, last.atMs).length === 0;
+      if (!isQuiet) await quietly(() => compare(false));
       const nowMs = context.clock.nowMs();
       dueMs = nowMs + Math.max(LOOK_EVERY_MS, SHARE * (nowMs - startMs));
     },
@@ -207,12 +213,12 @@ function realPath(path: string): string {
   }
 }
 
-function recordsOf({ store }: Context): Omit<Moment, 'print'> {
+function recordsOf({ store, clock }: Context): Omit<Moment, 'print'> {
   const resting = store
     .list('open')
     .filter(({ id, phase }) => phase.kind === 'idle' && store.findClaim(taskClaim(id)) === undefined)
     .map(({ id, seq }) => [Number(id), seq] as const);
-  return { lastEvent: store.lastEventId(), resting: new Map(resting) };
+  return { lastEvent: store.lastEventId(), atMs: clock.nowMs(), resting: new Map(resting) };
 }
 
 /**

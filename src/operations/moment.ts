@@ -7,13 +7,14 @@ import { readPlainText } from '../store/files.ts';
 export type Moment = {
   readonly print: Fingerprint;
   readonly lastEvent: number;
+  readonly atMs: number;
   /** The tasks that nobody is at work on, by id, with how many events had made them. */
   readonly resting: ReadonlyMap<number, number>;
 };
 
 /** As text, for {@link readMoment}. */
-export function renderMoment({ print, lastEvent, resting }: Moment): string {
-  return JSON.stringify({ lastEvent, resting: [...resting], print: [...print] });
+export function renderMoment({ print, resting, ...rest }: Moment): string {
+  return JSON.stringify({ ...rest, resting: [...resting], print: [...print] });
 }
 
 /** The fingerprint of a run as it was kept; undefined when there is none, or it is damaged. */
@@ -21,12 +22,13 @@ export function readMoment(path: string): Moment | undefined {
   const text = readPlainText(path);
   if (text === undefined) return undefined;
   try {
-    const { lastEvent, resting, print } = JSON.parse(text) as {
+    const { resting, print, ...rest } = JSON.parse(text) as {
       readonly lastEvent: number;
+      readonly atMs: number;
       readonly resting: readonly (readonly [number, number])[];
       readonly print: readonly (readonly [string, string])[];
     };
-    return { lastEvent, resting: new Map(resting), print: new Map(print) };
+    return { ...rest, resting: new Map(resting), print: new Map(print) };
   } catch {
     // Safe to ignore: cut off by a power cut; the run is compared with nothing then.
     return undefined;
