@@ -200,7 +200,7 @@ function takeListing({ found, watched }: Taking, folder: string): void {
 function takeGitDir(taking: Taking, commonDir: string): void {
   for (const name of COMMON_FILES) takeFile(taking, join(commonDir, name));
   const hooks = join(commonDir, 'hooks');
-  const places = ['hooks', 'info', 'worktrees', 'packed-refs'].map((name) => join(commonDir, name));
+  const places = ['hooks', 'info', 'packed-refs'].map((name) => join(commonDir, name));
   taking.watched.push(commonDir, ...places);
   for (const name of namesIn(hooks)) takeFile(taking, join(hooks, name));
   for (const name of namesIn(join(commonDir, 'worktrees'))) {
