@@ -157,6 +157,9 @@ test('what Phasr does for other tasks meanwhile is no escape: launch, merge, und
   await using world = makeWorld('told-apart');
   world.init();
   world.write('README.md', 'uncommitted, and stays so\n');
+  world.git(['init', '-q', '--bare', join(world.root, 'remote')]);
+  world.git(['push', '-q', join(world.root, 'remote'), 'main']);
+  world.git(['remote', 'add', 'origin', join(world.root, 'remote')]);
   await world.task('git tag made; echo 1 > one', { env: OFF });
   await world.task('echo 2 > two', { env: OFF });
   const gated = await startGated(world, 'true');
@@ -170,6 +173,9 @@ test('what Phasr does for other tasks meanwhile is no escape: launch, merge, und
   await world.ok(['snapshot', '2']);
   await world.ok(['resume', '2', 'more'], { env: OFF });
   await world.ok(['rewind', '2', '1']);
+  // As editors do every few minutes.
+  world.git(['fetch', '-q', 'origin']);
+  world.git(['push', '-q', 'origin', 'HEAD:refs/heads/pushed']);
   await world.ok(['merge', '4']);
   await world.phasr(['cleanup']);
   expect((await gated.open()).escape).toBeNull();

@@ -141,12 +141,25 @@ function describePath(path: string, before: string | null, after: string | null)
 
 const REFLOG_BYTES_MAX = 4 * 1024 * 1024;
 
-function describeRef({ name, before, after }: Difference, commonDir: string): string {
-  if (after === null) return `deleted (was at ${shortValue(before)})`;
+/** What a ref's reflog says of its latest move; empty where there is none. */
+function readReason(commonDir: string, name: string): string {
   const lines = readPlainFile(join(commonDir, 'logs', name), REFLOG_BYTES_MAX)
     ?.trimEnd()
     .split('\n');
-  const said = Buffer.from(/\t(.*)$/.exec(lines?.at(-1) ?? '')?.[1] ?? '', 'latin1').toString('utf8');
+  return Buffer.from(/\t(.*)$/.exec(lines?.at(-1) ?? '')?.[1] ?? '', 'latin1').toString('utf8');
+}
+
+/**
+ * A remote-tracking branch that a fetch or a push has moved, as its reflog says: editors fetch every few minutes. An agent can write that line as well; what it wins is what a push would give it.
+ */
+export function isFetched({ part, name, after }: Difference, commonDir: string): boolean {
+  if (part !== 'ref' || after === null || !name.startsWith('refs/remotes/')) return false;
+  return /^(?:fetch|pull|update by push)\b/.test(readReason(commonDir, name));
+}
+
+function describeRef({ name, before, after }: Difference, commonDir: string): string {
+  if (after === null) return `deleted (was at ${shortValue(before)})`;
+  const said = readReason(commonDir, name);
   const why = said === '' ? '' : ` (${said.slice(0, 80)})`;
   return before === null
     ? `created at ${shortValue(after)}${why}`

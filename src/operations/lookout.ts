@@ -18,7 +18,7 @@ import type { Confinement, ForeignChange, TaskEvent } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import { CHANGES_MAX, isOpen, latestRun, type Task } from '../task/task.ts';
 import { type Context, dirsOf, MAIN_WORKTREE_FACT, recordFacts, requireTask, taskClaim } from './context.ts';
-import { describeDifference, ownerOf } from './differences.ts';
+import { describeDifference, isFetched, ownerOf } from './differences.ts';
 import { type Moment, readMoment, renderMoment } from './moment.ts';
 import { notifyEscape } from './notify.ts';
 import { settingsIfValid } from './settings.ts';
@@ -246,7 +246,8 @@ function knownSince(
       // What nobody has a record of is no task's.
       return ids.has(owner) && (was === undefined || was !== is);
     }
-    if (part === 'ref') return events.some((event) => hasMoved(event, difference));
+    if (part === 'ref')
+      return isFetched(difference, commonDir) || events.some((event) => hasMoved(event, difference));
     if (part !== 'path') return false;
     // Files that followed a move: what was uncommitted before and is so still has been merged with it.
     const hasFollowed = events.some(

@@ -64,6 +64,7 @@ const WRITTEN: readonly Written[] = [
     "moves the person's branch",
     'git --git-dir=$G update-ref refs/heads/main $(git --git-dir=$G commit-tree -m evil main^{tree})',
   ],
+  ['a08', 'moves a remote-tracking branch', 'git --git-dir=$G update-ref refs/remotes/origin/main main~1'],
   ['a09', 'switches the checkout', 'git -C $R checkout -q -b evil'],
   [
     'a10',
