@@ -173,6 +173,11 @@ test('what Phasr does for other tasks meanwhile is no escape: launch, merge, und
   await world.ok(['snapshot', '2']);
   await world.ok(['resume', '2', 'more'], { env: OFF });
   await world.ok(['rewind', '2', '1']);
+  // As git itself does now and then.
+  world.git(['-c', 'gc.auto=1', 'gc', '-q']);
+  world.git(['repack', '-q']);
+  world.git(['prune-packed', '-q']);
+  world.git(['reflog', 'expire', '--expire=1.year.ago', '--all']);
   // As editors do every few minutes.
   world.git(['fetch', '-q', 'origin']);
   world.git(['push', '-q', 'origin', 'HEAD:refs/heads/pushed']);

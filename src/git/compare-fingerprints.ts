@@ -23,25 +23,52 @@ export type Difference = {
   readonly after: string | null;
 };
 
-/** What differs. Reflogs count when they got shorter, objects when they went without a new pack: both grow and are packed all the time. */
+/** `gc.pruneExpire` is two weeks (git-gc(1)). */
+const PRUNE_EXPIRE_MS = 14 * 24 * 60 * 60_000;
+
+/**
+ * What differs. Reflogs count when they were emptied, or went while their ref stayed: git itself expires old lines. Objects count when they went without a new pack, or
+ * younger than git's own clean-up takes them; loose ones, by their ids in `before`, may still be in a pack ({@link Difference} `objects` without a name).
+ */
 export function compareFingerprints(before: Fingerprint, after: Fingerprint): readonly Difference[] {
   const differences: Difference[] = [];
+  const gone = { packs: 0, loose: [] as string[], young: [] as string[] };
+  const youngMs = Date.now() - PRUNE_EXPIRE_MS;
   let hasNewPack = false;
-  let gone = 0;
   for (const key of new Set([...before.keys(), ...after.keys()])) {
     const [was, is] = [before.get(key) ?? null, after.get(key) ?? null];
     if (was === is) continue;
     const { part, name } = splitKey(key);
-    if (part === 'pack' || part === 'objects') {
-      if (was === null) hasNewPack ||= part === 'pack';
-      else if (is === null) gone++;
-      else differences.push({ part, name, before: was, after: is });
-    } else if (part !== 'reflog' || (was !== null && Number(is ?? 0) < Number(was)))
+    const isObject = part === 'pack' || part === 'objects';
+    if (isObject && was === null) hasNewPack ||= part === 'pack';
+    else if (part === 'pack' && is === null) gone.packs++;
+    else if (part === 'objects' && is === null) {
+      const oid = name.replace('/', '');
+      gone.loose.push(oid);
+      if (timeOf(was) > youngMs) gone.young.push(oid);
+    } else if (isObject) {
+      if (was?.split('@')[0] !== is?.split('@')[0]) differences.push({ part, name, before: was, after: is });
+    } else if (part !== 'reflog' || hasLostLines(name, { was, is, after }))
       differences.push({ part, name, before: was, after: is });
   }
-  if (gone > 0 && !hasNewPack)
-    differences.push({ part: 'objects', name: '', before: String(gone), after: null });
+  if (gone.packs > 0 && !hasNewPack)
+    differences.push({ part: 'pack', name: '', before: String(gone.packs), after: null });
+  const loose = hasNewPack ? gone.young : gone.loose;
+  if (loose.length > 0) differences.push({ part: 'objects', name: '', before: loose.join(' '), after: null });
   return differences;
+}
+
+/** From the value of a loose object. */
+function timeOf(value: string | null): number {
+  return Number(value?.split('@')[1] ?? 0);
+}
+
+type Lines = { readonly was: string | null; readonly is: string | null; readonly after: Fingerprint };
+
+function hasLostLines(name: string, { was, is, after }: Lines): boolean {
+  if (was === null || was === '0') return false;
+  const ref = name.replace(/^logs\//, '');
+  return is === '0' || (is === null && (ref === 'HEAD' || after.has(`ref ${ref}`)));
 }
 
 const PARTS: readonly Part[] = [

@@ -223,11 +223,12 @@ function takeGitDir(taking: Taking, commonDir: string): void {
   for (const { path, inode } of listLocks(commonDir)) taking.found.set(`lock ${path}`, String(inode));
 }
 
-/** By inode and size: git writes an object once, and may touch its times later. */
+/** By inode and size: git writes an object once, and may touch its times later; `@` stands before the time, in milliseconds. */
 function takeObjects({ found }: Taking, objects: string): void {
   const take = (part: string, path: string): void => {
     const stat = lookUp(join(objects, path));
-    if (stat !== undefined) found.set(`${part} ${path}`, `${stat.ino}:${stat.size}`);
+    if (stat !== undefined)
+      found.set(`${part} ${path}`, `${stat.ino}:${stat.size}@${Math.floor(stat.mtimeMs)}`);
   };
   for (const name of namesIn(join(objects, 'pack')))
     if (/\.(?:pack|idx)$/.test(name)) take('pack', `pack/${name}`);

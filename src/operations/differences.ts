@@ -88,10 +88,13 @@ function describe(difference: Difference, commonDir: string): string {
     case 'head':
       return after === null ? 'gone' : `switched from ${shortHead(before)} to ${shortHead(after)}`;
     case 'reflog':
-      return after === null ? 'deleted' : 'shortened: what it remembered is gone';
+      return after === null ? 'deleted' : 'emptied: what it remembered is gone';
     case 'objects':
     case 'pack':
-      return after === null ? `${before ?? ''} of them are gone` : 'replaced by another file';
+      if (after !== null) return 'replaced by another file';
+      return part === 'pack'
+        ? `${before ?? ''} packs are gone`
+        : `${(before ?? '').split(' ').length} objects are gone`;
     case 'lock':
       return 'left behind: git waits for it, or fails';
     case 'file':

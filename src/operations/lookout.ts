@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
 import { compareFingerprints, type Difference } from '../git/compare-fingerprints.ts';
 import { findTouched, isUntouched, type Scene, takeFingerprint, type Watch } from '../git/fingerprint.ts';
+import { runGit } from '../git/git.ts';
 import { findGitDir, listWorktreePaths } from '../git/worktree.ts';
 import { findOccupants } from '../process/inside.ts';
 import { type Belonging, findBelonging } from '../process/stop.ts';
@@ -17,7 +18,15 @@ import { runPaths, taskDirectory, userSettingsPath } from '../store/paths.ts';
 import type { Confinement, ForeignChange, TaskEvent } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
 import { CHANGES_MAX, isOpen, latestRun, type Task } from '../task/task.ts';
-import { type Context, dirsOf, MAIN_WORKTREE_FACT, recordFacts, requireTask, taskClaim } from './context.ts';
+import {
+  type Context,
+  dirsOf,
+  MAIN_WORKTREE_FACT,
+  recordFacts,
+  requireTask,
+  taskClaim,
+  userRepository,
+} from './context.ts';
 import { describeDifference, isFetched, ownerOf } from './differences.ts';
 import { type Moment, readMoment, renderMoment } from './moment.ts';
 import { notifyEscape } from './notify.ts';
@@ -99,7 +108,8 @@ export function keepLookout(context: Context, task: Task, { begun, belonging }: 
       const now = { print: taken.print, ...records };
       const isKnown = knownSince(context, task, { last, now });
       const all = [...compareFingerprints(last.print, now.print), ...findTouched(scene.resting, last.atMs)];
-      const found = all.filter((one) => (isEnd || one.part !== 'lock') && !isKnown(one));
+      const unknown = all.filter((one) => (isEnd || one.part !== 'lock') && !isKnown(one));
+      const found = await withoutPacked(context, unknown);
       // Locks come and go: those of the end are compared with those of the beginning.
       const locks = [...last.print].filter(([key]) => key.startsWith('lock '));
       const others = [...now.print].filter(([key]) => !key.startsWith('lock '));
@@ -140,6 +150,28 @@ export function keepLookout(context: Context, task: Task, { begun, belonging }: 
         rmSync(fingerprintPath(context, task), { force: true });
     },
   };
+}
+
+/** Git removes loose objects that are in a pack as well, at any time. One git process, when there are any. */
+async function withoutPacked(
+  context: Context,
+  differences: readonly Difference[],
+): Promise<readonly Difference[]> {
+  const gone = differences.find(({ part, name }) => part === 'objects' && name === '');
+  if (gone === undefined) return differences;
+  const oids = (gone.before ?? '').split(' ');
+  const answer = await runGit(userRepository(context), ['cat-file', '--batch-check'], {
+    stdin: oids.map((oid) => `${oid}\n`).join(''),
+    ok: [0, 128],
+  });
+  const missing = answer.stdout
+    .toString('latin1')
+    .split('\n')
+    .filter((line) => line.endsWith(' missing'));
+  // Git that cannot answer has lost more than these.
+  const lost = answer.exitCode === 0 ? missing.map((line) => line.split(' ')[0] ?? '') : oids;
+  const others = differences.filter((one) => one !== gone);
+  return lost.length === 0 ? others : [...others, { ...gone, before: lost.join(' ') }];
 }
 
 /** What cannot be looked at now is looked at the next time, and at the end by whoever looks at the files. */

@@ -86,7 +86,7 @@ const WRITTEN: readonly Written[] = [
   ['a18', 'writes exclude', 'echo "*" > $G/info/exclude'],
   ['a19', 'writes attributes', 'echo "* -diff" > $G/info/attributes'],
   ['a20', 'writes alternates', 'echo /tmp > $G/objects/info/alternates'],
-  ['a21', 'prunes', 'git --git-dir=$G prune --expire=now; git --git-dir=$G gc -q --prune=now', 'open'],
+  ['a21', 'prunes', 'git --git-dir=$G prune --expire=now; git --git-dir=$G gc -q --prune=now'],
   ['a22', 'expires reflogs', 'git --git-dir=$G reflog expire --expire=now --all'],
   ['a23', 'switches rerere on', 'mkdir $G/rr-cache'],
   ['a24', 'replaces a commit', 'git -C $R replace main main~1'],
