@@ -61,13 +61,14 @@ async function launch(world: World, sandbox: string, script: string): Promise<Ta
 
 async function findOutcome(world: World, before: object): Promise<Outcome> {
   if (!existsSync(world.repo)) return 'wrecked';
-  const isAsBefore = JSON.stringify(look(world)) === JSON.stringify(before);
   const shown = await world.phasr(['show', '2', '--json']);
+  const escape = shown.code === 0 ? (JSON.parse(shown.stdout) as TaskJson).escape : null;
+  // A look by a git of the person's own would run what was planted; it is for what was not noticed alone.
+  const isAsBefore = escape === null && JSON.stringify(look(world)) === JSON.stringify(before);
   const ran = await world.phasr(['merge', '2', '--json']);
   if (ran.code === 0) return isAsBefore ? 'prevented' : 'open';
   const refusal = /"code":"([\w-]+)"/.exec(ran.stdout)?.[1];
   if (refusal !== 'escaped') return 'wrecked';
-  const { escape } = JSON.parse(shown.stdout) as TaskJson;
   expect(escape).toMatchObject({ run: 1, isVictim: false, blocks: true });
   expect(escape?.changes.length).toBeGreaterThan(0);
   return 'blocked';

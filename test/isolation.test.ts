@@ -428,7 +428,7 @@ const HISTORIES: readonly (readonly [
     ['do it', 'mine'],
     /left a merge unfinished/,
   ],
-  ['its .git file deleted', 'echo 1 > one; rm .git', ['do it'], null],
+  ['its .git file deleted', 'echo 1 > one; rm .git || true', ['do it'], null],
   [
     'its private git dir wrecked',
     'echo 1 > one; rm -rf "$(git rev-parse --git-common-dir)"/*',

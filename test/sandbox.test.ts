@@ -175,6 +175,20 @@ test.skipIf(!hasSandbox || !hasLfs)(
   },
 );
 
+walled(
+  "behind walls the person's settings of Phasr stay as they are: they name programs that it starts, and take walls away",
+  async () => {
+    await using world = makeWorld('walls-settings');
+    world.init();
+    const path = join(world.home, '.config/phasr/config.toml');
+    world.write('.config/phasr/config.toml', '[isolation]\nsandbox = "auto"\n', world.home);
+    const script = `exec 2>/dev/null; echo evil >> ${path}; mv ${path} ${path}.x; rm -rf ${world.home}/.config/phasr; mv ${world.home}/.config/phasr ${world.home}/x; echo evil > ${path}; true`;
+    const task = await world.task(script, AUTO);
+    expect([task.state, task.run.sandbox?.level, task.escape]).toEqual(['done', 'light', null]);
+    expect(readFileSync(path, 'utf8')).toBe('[isolation]\nsandbox = "auto"\n');
+  },
+);
+
 walled('a strict sandbox closes home, /tmp and the network but for what the settings list', async () => {
   await using world = makeWorld('walls-strict');
   world.init();

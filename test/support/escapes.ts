@@ -192,6 +192,11 @@ const WRITTEN: readonly Written[] = [
     'printf "#!/bin/sh\\ntouch $R/pwned\\n" > $G/hooks/post-checkout; chmod +x $G/hooks/*',
   ],
   [
+    'e07',
+    'sets a filter for the checkout',
+    'git -C $R config filter.evil.clean "touch $R/pwned; cat"; echo "* filter=evil" > $G/info/attributes; touch $R/src/a.ts; echo x >> $R/src/a.ts',
+  ],
+  [
     'e12',
     'writes settings of one worktree',
     'git -C $R config extensions.worktreeConfig true; echo "[core] fsmonitor = touch $R/pwned" > $G/config.worktree',
