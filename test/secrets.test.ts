@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { hasSandbox } from './support/escapes.ts';
-import { makeWorld, type World } from './support/world.ts';
+import { CLI, makeWorld, type World } from './support/world.ts';
 
 const SECRET = 'ghp_"quoted"\\and-long-enough';
 const ENV = {
@@ -40,6 +40,7 @@ test('values of the variables that isolation.secrets names are in no transcript,
     `node -e 'console.log(JSON.stringify({ t: process.env.GITHUB_TOKEN }))'`,
     'printf "%s" "sk-01234"; sleep 0.3; echo 56789',
     'head -c 1048570 /dev/zero | tr "\\0" x; echo "$MY_API_KEY" >&2; echo "the end is near"',
+    `"${process.execPath}" "${CLI}" signal needs-input "is $MY_API_KEY right?"; sleep 0.5`,
     'echo "$HARMLESS"',
     'exit 3',
   ].join('\n');
@@ -48,6 +49,7 @@ test('values of the variables that isolation.secrets names are in no transcript,
   const log = await world.ok(['logs', '1', '--raw']);
   const stars = '*'.repeat(SECRET.length);
   expect(log.slice(0, 200)).toContain(`token: ${stars} key: ************* fine: harmless-value\n`);
+  expect(await world.ok(['events'])).toContain('is ************* right?');
   expect(log.slice(-60)).toContain('*************\nthe end is near\nharmless-value\n');
   for (const value of ['sk-0123456789', SECRET, JSON.stringify(SECRET).slice(1, -1)]) {
     expect(log.includes(value)).toBe(false);

@@ -256,10 +256,14 @@ function belongingTo(task: Task): Belonging {
 }
 
 /** What is taken out of the run's transcript and records. A supervisor that goes on for a dead one knows the variables of its own environment alone. */
-async function redactorOf(context: Context, task: Task, { output, errors }: RunPaths): Promise<Redactor> {
+async function redactorOf(
+  context: Context,
+  task: Task,
+  { output, errors, signals }: RunPaths,
+): Promise<Redactor> {
   const patterns = (await settingsIfValid(context))?.isolation.secrets.value ?? [];
   const env = { ...context.env, ...latestRun(task).agent?.env };
-  return redact([output, errors], secretValues(env, patterns));
+  return redact([output, errors, signals], secretValues(env, patterns));
 }
 
 /** Why an agent could not be started, for the task's record. */
