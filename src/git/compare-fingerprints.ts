@@ -23,6 +23,9 @@ export type Difference = {
   readonly after: string | null;
 };
 
+/** Begins the value of a worktree whose status git could not tell; its reason follows. */
+export const UNREAD = '!! ';
+
 /** `gc.pruneExpire` is two weeks (git-gc(1)). */
 const PRUNE_EXPIRE_MS = 14 * 24 * 60 * 60_000;
 
@@ -35,10 +38,15 @@ export function compareFingerprints(before: Fingerprint, after: Fingerprint): re
   const gone = { packs: 0, loose: [] as string[], young: [] as string[] };
   const youngMs = Date.now() - PRUNE_EXPIRE_MS;
   let hasNewPack = false;
+  // What could not be read before cannot be said to have changed.
+  const unread = [...before].flatMap(([key, value]) =>
+    key.startsWith('path ') && value.startsWith(UNREAD) ? [splitKey(key).name] : [],
+  );
   for (const key of new Set([...before.keys(), ...after.keys()])) {
     const [was, is] = [before.get(key) ?? null, after.get(key) ?? null];
     if (was === is) continue;
     const { part, name } = splitKey(key);
+    if (part === 'path' && unread.some((top) => name === top || name.startsWith(`${top}/`))) continue;
     const isObject = part === 'pack' || part === 'objects';
     if (isObject && was === null) hasNewPack ||= part === 'pack';
     else if (part === 'pack' && is === null) gone.packs++;

@@ -18,7 +18,7 @@ import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import { PhasrError } from '../base/errors.ts';
 import { decodeUtf8, splitBytes } from '../base/text.ts';
-import type { Difference } from './compare-fingerprints.ts';
+import { type Difference, UNREAD } from './compare-fingerprints.ts';
 import { findStat, readPathFile, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
 import { listLocks } from './locks.ts';
@@ -287,7 +287,7 @@ async function takeStatus({ found, watched }: Taking, top: string, place: GitPla
     watchTracked(watched, top, splitBytes(tracked.stdout, 0));
   } catch (error) {
     if (!(error instanceof PhasrError)) throw error;
-    found.set(`path ${top}`, `!! ${error.message}`);
+    found.set(`path ${top}`, UNREAD + error.message);
   }
 }
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseOid, shortOid } from '../base/oid.ts';
 import { findStat, readPlainFile } from '../git/files.ts';
 import { fileBytes } from '../git/fingerprint.ts';
-import type { Difference } from '../git/compare-fingerprints.ts';
+import { type Difference, UNREAD } from '../git/compare-fingerprints.ts';
 import type { ForeignChange } from '../task/event.ts';
 
 type Roots = { readonly commonDir: string; readonly worktreesDir: string };
@@ -135,7 +135,8 @@ function readKeys(text: string): ReadonlyMap<string, string> {
 }
 
 function describePath(path: string, before: string | null, after: string | null): string {
-  if (after?.startsWith('!!') === true) return `git can no longer read this worktree: ${after.slice(3)}`;
+  if (after?.startsWith(UNREAD) === true)
+    return `git can no longer read this worktree: ${after.slice(UNREAD.length)}`;
   if (after === null) return findStat(path) === undefined ? 'deleted' : 'no longer uncommitted';
   const letters = after.slice(0, 2);
   if (letters === '??') return before === null ? 'created' : 'changed';
