@@ -64,7 +64,7 @@ const programs = {
   entryPoints: {
     cli: 'src/cli/main.ts',
     helper: 'src/helper.ts',
-    gateway: 'src/gateway.ts',
+    gateway: 'src/process/gateway-program.ts',
     ...BODIES,
     ...PARTS,
   },

@@ -43,12 +43,15 @@ export async function openGateway(
     return false;
   };
   const server = createHttpServer((incoming, answer) => forward(incoming, answer, mayReach));
+  const open = new Set<Duplex>();
   server.maxConnections = CONNECTIONS_MAX;
   server.on('connect', (incoming: IncomingMessage, client: Duplex, head: Buffer) => {
+    remember(open, client);
     const { host, port } = splitHost(incoming.url ?? '', '443');
     client.on('error', () => client.destroy());
     if (!mayReach(host, port)) return void client.end('HTTP/1.1 403 Forbidden\r\n\r\n');
     const target = connect({ host, port: Number(port), timeout: CONNECT_TIMEOUT_MS });
+    remember(open, target);
     target.once('connect', () => {
       target.setTimeout(0);
       client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
@@ -63,6 +66,7 @@ export async function openGateway(
     close: () => {
       server.close();
       server.closeAllConnections();
+      for (const one of open) one.destroy();
       rmSync(dirname(socketPath), { recursive: true, force: true });
     },
   };
@@ -70,12 +74,27 @@ export async function openGateway(
 
 /** Opens the port behind the walls. Nobody but what is behind them reaches it: they have a network of their own. */
 export async function openBridge(socketPath: string, port: number): Promise<Gateway> {
-  const server = createServer({ allowHalfOpen: true }, (client) =>
-    join(client, connect({ path: socketPath, allowHalfOpen: true })),
-  );
+  const open = new Set<Duplex>();
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const out = connect({ path: socketPath, allowHalfOpen: true });
+    remember(open, client);
+    remember(open, out);
+    join(client, out);
+  });
   server.maxConnections = CONNECTIONS_MAX;
   await listen(server, { host: '127.0.0.1', port });
-  return { close: () => void server.close() };
+  return {
+    close: () => {
+      server.close();
+      for (const one of open) one.destroy();
+    },
+  };
+}
+
+/** An open one would keep the process from ending with its command. */
+function remember(open: Set<Duplex>, one: Duplex): void {
+  open.add(one);
+  one.once('close', () => open.delete(one));
 }
 
 function listen(

@@ -1,11 +1,11 @@
 /**
- * The program that lets what is behind walls reach some hosts (`process/gateway.ts`): `serve <socket> <hosts> -- <command>` outside, which starts the walls, and behind them
+ * The program that lets what is behind walls reach some hosts (`gateway.ts`): `serve <socket> <hosts> -- <command>` outside, which starts the walls, and behind them
  * `bridge <socket> -- <command>`, which starts the agent. Both end as their command does. People never start it.
  */
 
 import { constants } from 'node:os';
-import { openBridge, openGateway } from './process/gateway.ts';
-import { runForeground } from './process/spawn.ts';
+import { openBridge, openGateway } from './gateway.ts';
+import { runForeground } from './spawn.ts';
 
 /** Its own network has this port free: nothing has started there before. */
 const PORT = 3128;
@@ -46,4 +46,8 @@ function codeOf({
   return exitCode ?? 128 + (signal === null ? 0 : constants.signals[signal]);
 }
 
-void main(process.argv.slice(2)).then((code) => process.exit(code));
+async function run(): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2));
+}
+
+void run();
