@@ -279,6 +279,20 @@ test('doctor --fix puts settings, hooks and refs back as they were, keeps what w
   expect(world.git(['config', 'core.abbrev'])).toBe('12');
 });
 
+test('what a discarded task has changed can still be put back, and no longer once it is acknowledged', async () => {
+  await using world = makeWorld('discarded');
+  world.init();
+  const before = world.read('.git/config');
+  await world.task(`git -C ${world.repo} config core.x 1`, { env: OFF });
+  await world.ok(['discard', '1']);
+  expect((await world.phasr(['doctor'])).stdout).toContain('phasr acknowledge 1');
+  await world.phasr(['doctor', '--fix']);
+  expect(world.read('.git/config')).toBe(before);
+  await world.ok(['acknowledge', '1']);
+  expect((await world.phasr(['doctor'])).stdout).not.toContain('phasr acknowledge 1');
+  expect(existsSync(join(world.repo, '.git/phasr/tasks/1/runs/1/fingerprint.json'))).toBe(false);
+});
+
 test("a person's commits meanwhile are named as what they are, and doctor --fix takes none of them away", async () => {
   await using world = makeWorld('own-commits');
   world.init();

@@ -36,7 +36,7 @@ export async function repairAll(context: Context, isDryRun: boolean): Promise<re
   repairs.push(...(await carryOut(context, records.plans, isDryRun)), ...records.left);
   const tasks = isDryRun ? records.tasks : context.store.list('all');
   const open = tasks.filter(({ phase }) => isOpen(phase));
-  repairs.push(...(await carryOut(context, planEscapes(context, open), isDryRun)));
+  repairs.push(...(await carryOut(context, planEscapes(context, tasks), isDryRun)));
   for (const task of open) repairs.push(...(await repairTask(context, task, isDryRun)));
   const openIds = [...open.map(({ id }) => id), ...records.waiting];
   repairs.push(...(await carryOut(context, planRegistrations(context, openIds), isDryRun)));

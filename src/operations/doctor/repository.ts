@@ -132,12 +132,13 @@ function checkRecords({ commonDir }: Repository, records: TaskRecords | undefine
   const open = records.tasks.filter(({ phase }) => isOpen(phase));
   return [
     ok('tasks', `${renderCount(records.tasks.length, 'task')}, ${open.length} open`),
-    ...open.flatMap(checkEscape),
+    // Who has discarded the task may still want back what it has changed.
+    ...records.tasks.flatMap(checkEscape),
   ];
 }
 
-function checkEscape({ id, escape = null }: Task): readonly Finding[] {
-  if (escape === null) return [];
+function checkEscape({ id, phase, escape = null }: Task): readonly Finding[] {
+  if (escape === null || (!escape.blocks && !isOpen(phase))) return [];
   const hint = `phasr show ${id}   phasr acknowledge ${id}   phasr doctor --fix   (puts settings, hooks and refs back)`;
   return [problem(`task ${id}`, describeEscape(escape, id), hint)];
 }
