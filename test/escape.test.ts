@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import type { TaskJson } from './support/answer.ts';
 import { ESCAPES, hasSandbox, makeNeighbours, type Outcome } from './support/escapes.ts';
 import { listFiles } from './support/files.ts';
@@ -11,8 +11,9 @@ import { makeWorld, type World } from './support/world.ts';
 
 const OFF = { PHASR_SANDBOX: 'off' };
 
+/** Of the tasks that tried: all but the first one. */
 const OWN =
-  /phasr\/tasks\/2\/|\/2-escape\/|worktrees\/phasr-2\/|\.prompts\/2\.|phasr\/task-2-escape(?![^\n]*refs\/tags)|refs\/phasr\/\w+\/2\b/;
+  /phasr\/tasks\/(?!1\/)\d+\/|\/(?!1-)\d+-escape\/|worktrees\/phasr-(?!1\/)\d+\/|\.prompts\/(?!1\.)\d+\.|phasr\/task-\d+-escape(?![^\n]*refs\/tags)|refs\/phasr\/\w+\/(?!1\b)\d+\b/;
 const BOOKS =
   /\.git\/phasr\/(?:phasr\.db|mutex|places|code)|\.phasr\/(?:places|code)|\.git\/phasr\/trash|\.git\/index$/;
 
@@ -27,7 +28,7 @@ function stateOf(world: World): object {
     refs: world
       .git(['for-each-ref', '--format=%(objectname) %(refname)'])
       .split('\n')
-      .filter((line) => !/refs\/(?:heads\/phasr\/task-2-escape|phasr\/(?:base|snapshots)\/2)/.test(line)),
+      .filter((line) => !/ refs\/(?:heads\/phasr\/task-\d+-escape|phasr\/\w+\/(?!1\b)\d)/.test(line)),
     status: world.git(['-c', 'core.fsmonitor=false', 'status', '--porcelain', '--ignored']),
     unreferenced: world.git(['cat-file', '-t', world.git(['hash-object', 'by-hand'])]),
     fsck: world.git(['-c', 'core.fsmonitor=false', 'fsck', '--no-dangling']),
@@ -91,9 +92,29 @@ const TITLED = ESCAPES.map((row) => ({
   off: [`${row.what} (${row.row}): ${row.off}`, row] as const,
 }));
 
+// They leave everything as it is, so that one world is enough for all of them.
+let neighbours: World | undefined;
+afterAll(async () => neighbours?.[Symbol.asyncDispose]());
+
 test.skipIf(!hasSandbox).each(TITLED.map(({ walls }) => walls))(
   'behind walls an agent %s',
-  async (_title, { script, walls }) => tryRow('auto', script, walls),
+  async (_title, { script, walls }) => {
+    if (walls !== 'prevented') return tryRow('auto', script, walls);
+    if (neighbours === undefined) {
+      neighbours = makeWorld('walled');
+      await makeNeighbours(neighbours);
+    }
+    const before = stateOf(neighbours);
+    const task = await launch(neighbours, 'auto', script);
+    expect(stateOf(neighbours)).toEqual(before);
+    expect(task).toMatchObject({
+      state: 'done',
+      escape: null,
+      run: { sandbox: { level: 'light', why: null } },
+    });
+    // And what it has done in its own place is its work as ever.
+    expect(neighbours.git(['show', `${task?.branch}:honest`])).toBe('honest');
+  },
 );
 
 test.each(TITLED.map(({ off }) => off))('without walls an agent %s', async (_title, { script, off }) =>

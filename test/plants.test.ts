@@ -6,29 +6,31 @@ import { expect, test } from 'vitest';
 import { renderHazards } from './support/hazard-table.ts';
 import { HIDDEN, PLANTS } from './support/plants.ts';
 import { waitFor } from './support/wait-for.ts';
-import { makeWorld, type World } from './support/world.ts';
+import { CLI, makeWorld, type World } from './support/world.ts';
 
 const OFF = { env: { PHASR_SANDBOX: 'off' } };
 
 /** Every command that looks at a task, also from inside its worktree with programs of its own first in the path. */
 async function lookAtEverything(world: World, id: string, worktree: string): Promise<void> {
-  for (const args of [
-    ['show', id],
+  const inside = { cwd: worktree, env: { PATH: `node_modules/.bin:${process.env['PATH']}` } };
+  const looks = [
     ['show', id, '--json'],
     ['diff', id],
     ['diff', id, '--stat'],
-    ['diff', id, '--name-only'],
     ['history', id],
     ['sync', id],
     ['logs', id],
+  ];
+  await Promise.all([
+    ...looks.map((args) => world.phasr(args)),
+    world.program(process.execPath, [CLI, 'show'], inside),
+    world.program(process.execPath, [CLI, 'diff', '--stat'], inside),
+  ]);
+  for (const args of [
     ['snapshot', id],
     ['cleanup', id],
   ])
     await world.phasr(args);
-  const inside = { cwd: worktree, env: { PATH: `node_modules/.bin:${process.env['PATH']}` } };
-  const program = join(import.meta.dirname, '../dist/cli.cjs');
-  for (const args of [['show'], ['diff', '--stat']])
-    await world.program(process.execPath, [program, ...args], inside);
 }
 
 test.each(PLANTS.map((plant) => [`${plant.row}: ${plant.what}`, plant] as const))(

@@ -79,7 +79,7 @@ export async function beginLookout(
   return withMutex(context.paths.mutex, context.clock, async () => {
     const records = recordsOf(context);
     const { print, watch } = await takeFingerprint(sceneOf(context, task, level), null);
-    const moment = { print, ...records };
+    const moment = { print, level, ...records };
     // Lost in a power cut it is of no use: the run is lost with it.
     writeFileSync(fingerprintPath(context, task), renderMoment(moment), { mode: 0o600 });
     return { moment, watch };
@@ -96,7 +96,7 @@ type Begun = {
 export function keepLookout(context: Context, task: Task, { begun, belonging }: Begun): Lookout {
   const kept = begun?.moment ?? readMoment(fingerprintPath(context, task));
   if (kept === undefined) return NOTHING;
-  const level = latestRun(task).confinement?.level ?? 'off';
+  const { level } = kept;
   let last = kept;
   let watch = begun?.watch;
   let dueMs = context.clock.nowMs() + LOOK_EVERY_MS;
@@ -105,7 +105,7 @@ export function keepLookout(context: Context, task: Task, { begun, belonging }: 
       const scene = sceneOf(context, task, level);
       const records = recordsOf(context);
       const taken = await takePatiently(context, scene, { last, isEnd });
-      const now = { print: taken.print, ...records };
+      const now = { print: taken.print, level, ...records };
       const isKnown = knownSince(context, task, { last, now });
       const all = [...compareFingerprints(last.print, now.print), ...findTouched(scene.resting, last.atMs)];
       const unknown = all.filter((one) => (isEnd || one.part !== 'lock') && !isKnown(one));
@@ -245,7 +245,7 @@ function realPath(path: string): string {
   }
 }
 
-function recordsOf({ store, clock }: Context): Omit<Moment, 'print'> {
+function recordsOf({ store, clock }: Context): Omit<Moment, 'print' | 'level'> {
   const resting = store
     .list('open')
     .filter(({ id, phase }) => phase.kind === 'idle' && store.findClaim(taskClaim(id)) === undefined)
@@ -265,7 +265,7 @@ function knownSince(
   const roots = { commonDir, worktreesDir: dirname(task.worktreePath) };
   const ids = new Set(context.store.list('all').map(({ id }) => Number(id)));
   const events = eventsSince(context, last.lastEvent);
-  const isWalled = (latestRun(task).confinement?.level ?? 'off') !== 'off';
+  const isWalled = now.level !== 'off';
   const settings = userSettingsPath(context.env, context.env['HOME'] ?? homedir());
   return (difference) => {
     const { part, name, before, after } = difference;

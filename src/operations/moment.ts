@@ -2,9 +2,12 @@
 
 import type { Fingerprint } from '../git/fingerprint.ts';
 import { readPlainText } from '../store/files.ts';
+import type { Confinement } from '../task/event.ts';
 
 /** What was known at one moment: how things were, and how far the records had come. */
 export type Moment = {
+  /** Of the walls of the run: what was looked at depends on it. The record may not know, when a supervisor found the run that another one had started. */
+  readonly level: Confinement['level'];
   readonly print: Fingerprint;
   readonly lastEvent: number;
   readonly atMs: number;
@@ -23,6 +26,7 @@ export function readMoment(path: string): Moment | undefined {
   if (text === undefined) return undefined;
   try {
     const { resting, print, ...rest } = JSON.parse(text) as {
+      readonly level: Confinement['level'];
       readonly lastEvent: number;
       readonly atMs: number;
       readonly resting: readonly (readonly [number, number])[];
