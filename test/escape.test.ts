@@ -251,10 +251,10 @@ test('what a supervisor that died has begun to look after, the next one goes on 
   await using world = makeWorld('taken-over');
   world.init();
   const { id, open } = await startGated(world, 'true');
-  for (const pid of world.processes('')) {
-    if (!world.commandLine(pid).includes('background')) continue;
-    process.kill(pid, 'SIGKILL');
-  }
+  const supervisor = world.processes().find((pid) => world.commandLine(pid).includes(' supervise ')) ?? 0;
+  expect(supervisor).toBeGreaterThan(0);
+  process.kill(supervisor, 'SIGKILL');
+  await waitFor('its end', () => !world.processes().includes(supervisor));
   world.write('new', 'by the person, or the agent\n');
   const shown = await open();
   expect(shown.escape?.changes).toEqual([{ kind: 'file', name: join(world.repo, 'new'), what: 'created' }]);

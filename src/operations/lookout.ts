@@ -3,7 +3,7 @@
  * what Phasr has done itself, and records the rest as an escape.
  */
 
-import { realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
@@ -30,6 +30,7 @@ import {
 import { describeDifference, isFetched, ownerOf } from './differences.ts';
 import { type Moment, readMoment, renderMoment } from './moment.ts';
 import { notifyEscape } from './notify.ts';
+import { realPath } from './sandbox.ts';
 import { settingsIfValid } from './settings.ts';
 
 export type Lookout = {
@@ -234,15 +235,6 @@ function sceneOf(context: Context, task: Task, level: Confinement['level']): Sce
     listed: dirname(task.worktreePath),
     files,
   };
-}
-
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    // Safe to ignore: what is not there leads nowhere.
-    return path;
-  }
 }
 
 function recordsOf({ store, clock }: Context): Omit<Moment, 'print' | 'level'> {

@@ -1,6 +1,6 @@
 /** What a task's agent may change, as walls: its own worktree and private git dir, and nothing of the repository, its person's worktrees and other tasks. */
 
-import { existsSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
@@ -160,8 +160,13 @@ function ownSettings({ env, repository }: Context, home: string): string {
 }
 
 /** A link leads to what is protected, so that is what is named; what is not there is left as it is. */
-function realPath(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path;
+export function realPath(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    // Safe to ignore: what is not there, or has just gone, leads nowhere.
+    return path;
+  }
 }
 
 function isInside(path: string, folder: string): boolean {

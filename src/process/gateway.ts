@@ -37,9 +37,10 @@ export async function openGateway(
   const mayReach = (host: string, port: string): boolean => {
     if (hosts.some((entry) => matches(entry, host.toLowerCase(), port))) return true;
     const name = `${host}:${port}`;
-    if (!refused.has(name) && refused.size < REFUSED_NAMED_MAX)
+    if (!refused.has(name) && refused.size < REFUSED_NAMED_MAX) {
+      refused.add(name);
       say(`phasr: not reached, since isolation.network does not list it: ${name}`);
-    refused.add(name);
+    }
     return false;
   };
   const server = createHttpServer((incoming, answer) => forward(incoming, answer, mayReach));
