@@ -487,6 +487,7 @@ const KINDS = {
       isolation: object({
         sandbox: setting(oneOf('auto', 'off', 'strict')),
         write: setting(list(text)),
+        hide: setting(orNull(list(text))),
         network: setting({ anyOf: [flag, list(text)] }),
         detection: setting(oneOf('block', 'show', 'off')),
         env: setting({ anyOf: [list(text), oneOf('all'), { type: 'null' }] }),

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { TaskJson } from './support/answer.ts';
-import { ESCAPES, hasSandbox, makeNeighbours, type Outcome } from './support/escapes.ts';
+import { ESCAPES, hasSandbox, makeNeighbours, type Outcome, startServices } from './support/escapes.ts';
 import { listFiles } from './support/files.ts';
 import { waitFor } from './support/wait-for.ts';
 import { makeWorld, type World } from './support/world.ts';
@@ -46,11 +46,13 @@ function look(world: World): object | string {
 
 async function launch(world: World, sandbox: string, script: string): Promise<TaskJson | undefined> {
   const { root, repo } = world;
+  const services = /\$(?:VICTIM|NOTE)|env\.(?:PORT|SOCKET)/.test(script) ? await startServices() : undefined;
   const other = await world.json(['show', '1']);
   const places = `R=${repo} G=${repo}/.git O=${other.worktree} M=${root}/mine X=${root}/remote; export R G O M X; cd "$PHASR_WORKTREE"`;
-  const whole = `exec 2>/dev/null; ${places}; ${script}; cd "$PHASR_WORKTREE"; echo honest > honest`;
-  const env = { PHASR_SANDBOX: sandbox };
+  const whole = `exec 2>/dev/null; ${places}; ${script}; cd "$PHASR_WORKTREE"; test -s leak || rm -f leak; echo honest > honest`;
+  const env = { PHASR_SANDBOX: sandbox, ...services?.variables };
   const ran = await world.phasr(['run', 'escape', '--json', '--', 'sh', '-c', whole], { env });
+  services?.end();
   await waitFor('background processes to end', () => world.processes().length === 0);
   try {
     return (JSON.parse(ran.stdout) as { readonly tasks: readonly TaskJson[] }).tasks[0];
@@ -67,7 +69,7 @@ async function findOutcome(world: World, before: object): Promise<Outcome> {
   // A look by a git of the person's own would run what was planted; it is for what was not noticed alone.
   const isAsBefore = escape === null && JSON.stringify(look(world)) === JSON.stringify(before);
   const ran = await world.phasr(['merge', '2', '--json']);
-  if (ran.code === 0) return isAsBefore ? 'prevented' : 'open';
+  if (ran.code === 0) return isAsBefore && !world.has('leak') ? 'prevented' : 'open';
   const refusal = /"code":"([\w-]+)"/.exec(ran.stdout)?.[1];
   if (refusal !== 'escaped') return 'wrecked';
   expect(escape).toMatchObject({ run: 1, isVictim: false, blocks: true });
@@ -89,6 +91,7 @@ async function tryRow(sandbox: string, script: string, outcome: Outcome): Promis
 
 const TITLED = ESCAPES.map((row) => ({
   walls: [`${row.what} (${row.row}): ${row.walls}`, row] as const,
+  strict: [`${row.what} (${row.row}): ${row.strict}`, row] as const,
   off: [`${row.what} (${row.row}): ${row.off}`, row] as const,
 }));
 
@@ -114,7 +117,13 @@ test.skipIf(!hasSandbox).each(TITLED.map(({ walls }) => walls))(
     });
     // And what it has done in its own place is its work as ever.
     expect(neighbours.git(['show', `${task?.branch}:honest`])).toBe('honest');
+    expect(neighbours.git(['ls-tree', '--name-only', `${task?.branch}`, 'leak'])).toBe('');
   },
+);
+
+test.skipIf(!hasSandbox).each(TITLED.map(({ strict }) => strict).filter(([, { strict }]) => strict !== null))(
+  'in a strict sandbox an agent %s',
+  async (_title, { script, strict }) => tryRow('strict', script, strict ?? 'prevented'),
 );
 
 test.each(TITLED.map(({ off }) => off))('without walls an agent %s', async (_title, { script, off }) =>

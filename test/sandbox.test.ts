@@ -216,6 +216,31 @@ walled('a strict sandbox closes home, /tmp and the network but for what the sett
   expect(existsSync('/tmp/ok')).toBe(false);
 });
 
+walled(
+  'what isolation.hide names is not there behind walls: keys and passwords in a strict sandbox by default',
+  async () => {
+    await using world = makeWorld('walls-hide');
+    world.init();
+    const settings = (lines: string): void =>
+      world.write('.config/phasr/config.toml', `[isolation]\n${lines}\n`, world.home);
+    const secrets = ['.ssh/id_ed25519', '.netrc', '.aws/credentials', 'mine/key', '.agent/login'];
+    for (const path of secrets) world.write(path, 'secret\n', world.home);
+    const script = `cd; for f in ${secrets.join(' ')}; do test -s $f && echo $f >> "$PHASR_WORKTREE/read"; done; echo x > .ssh/new; cd "$PHASR_WORKTREE"; git commit -q --allow-empty -m own && echo git >> read; true`;
+    const readBy = async (env: Record<string, string>): Promise<string[]> => {
+      const task = await world.task(script, { env });
+      return world.read('read', task.worktree).trim().split('\n');
+    };
+    expect(await readBy(STRICT.env)).toEqual(['mine/key', '.agent/login', 'git']);
+    expect(await readBy(AUTO.env)).toEqual([...secrets, 'git']);
+    settings('hide = ["~/mine", "~/.netrc", "~/not-there"]');
+    expect(await readBy(AUTO.env)).toEqual(['.ssh/id_ed25519', '.aws/credentials', '.agent/login', 'git']);
+    settings('hide = ["~/"]');
+    expect(await readBy(STRICT.env)).toEqual(['git']);
+    for (const path of secrets) expect(world.read(path, world.home)).toBe('secret\n');
+    expect(existsSync(join(world.home, '.ssh/new'))).toBe(true);
+  },
+);
+
 test('without bubblewrap a run goes on without walls and says so; strict does not start, and a repository has no say', async () => {
   await using world = makeWorld('walls-none');
   world.init({ 'phasr.toml': '[isolation]\nsandbox = "off"\n' });

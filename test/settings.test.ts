@@ -173,6 +173,7 @@ test('config shows each value and where it comes from, without the variables of 
     ['queue.load', 'default', 'no limit'],
     ['isolation.sandbox', 'default', 'auto'],
     ['isolation.write', 'default', '[]'],
+    ['isolation.hide', 'default', 'not set'],
     ['isolation.network', 'default', 'false'],
     ['isolation.detection', 'default', 'block'],
     ['isolation.env', 'default', 'not set'],

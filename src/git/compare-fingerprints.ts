@@ -12,6 +12,7 @@ type Part =
   | 'folder'
   | 'listed'
   | 'path'
+  | 'ignored'
   | 'task path'
   | 'lock';
 
@@ -31,7 +32,8 @@ const PRUNE_EXPIRE_MS = 14 * 24 * 60 * 60_000;
 
 /**
  * What differs. Reflogs count when they were emptied, or went while their ref stayed: git itself expires old lines. Objects count when they went without a new pack, or
- * younger than git's own clean-up takes them; loose ones, by their ids in `before`, may still be in a pack ({@link Difference} `objects` without a name).
+ * younger than git's own clean-up takes them; loose ones, by their ids in `before`, may still be in a pack ({@link Difference} `objects` without a name). Ignored files may be made by anybody; those that
+ * went may only be ignored no longer.
  */
 export function compareFingerprints(before: Fingerprint, after: Fingerprint): readonly Difference[] {
   const differences: Difference[] = [];
@@ -46,7 +48,12 @@ export function compareFingerprints(before: Fingerprint, after: Fingerprint): re
     const [was, is] = [before.get(key) ?? null, after.get(key) ?? null];
     if (was === is) continue;
     const { part, name } = splitKey(key);
-    if (part === 'path' && unread.some((top) => name === top || name.startsWith(`${top}/`))) continue;
+    if (part === 'ignored' && was === null) continue;
+    if (
+      (part === 'path' || part === 'ignored') &&
+      unread.some((top) => name === top || name.startsWith(`${top}/`))
+    )
+      continue;
     const isObject = part === 'pack' || part === 'objects';
     if (isObject && was === null) hasNewPack ||= part === 'pack';
     else if (part === 'pack' && is === null) gone.packs++;
@@ -89,6 +96,7 @@ const PARTS: readonly Part[] = [
   'folder',
   'listed',
   'path',
+  'ignored',
   'task path',
   'lock',
 ];

@@ -4,26 +4,16 @@
  */
 
 import { createHash } from 'node:crypto';
-import {
-  type BigIntStats,
-  type Dirent,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  type Stats,
-  writeFileSync,
-} from 'node:fs';
+import { type Dirent, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
-import { PhasrError } from '../base/errors.ts';
-import { decodeUtf8, splitBytes } from '../base/text.ts';
-import { type Difference, UNREAD } from './compare-fingerprints.ts';
+import type { Difference } from './compare-fingerprints.ts';
 import { findStat, readPathFile, readPlainFile } from './files.ts';
-import { type GitPlace, runGit } from './git.ts';
+import type { GitPlace } from './git.ts';
 import { listLocks } from './locks.ts';
 import { readPackedRefs, readRefAsText } from './refs.ts';
 import { readHead, worktreePlace } from './repository.ts';
+import { exactStamp, lookUp, type Taking, takeStatus, type Watched } from './status-print.ts';
 
 /** What is looked at. Paths are absolute. */
 export type Scene = {
@@ -46,8 +36,6 @@ export type Scene = {
 
 /** Values by `<part> <name>`. Of a file: its mode in octal, a blank, and its bytes as latin1; or its stamp, or a hash of it. */
 export type Fingerprint = ReadonlyMap<string, string>;
-
-type Watched = string | Buffer;
 
 /** Files and folders that a difference would touch, and from when on: whether anything was touched is seen without git. */
 export type Watch = { readonly paths: readonly Watched[]; readonly sinceMs: number };
@@ -81,8 +69,6 @@ const COMMON_FILES = [
 const WORKTREE_FILES = ['config.worktree', 'info/sparse-checkout', 'gitdir', 'commondir', 'locked'];
 /** What decides which programs git runs, and how it reads files. */
 const SETTINGS = /\/(?:config|config\.worktree|attributes|\.gitconfig)$|\/git\/config$/;
-
-type Taking = { readonly found: Map<string, string>; readonly watched: Watched[] };
 
 /**
  * Looks at everything but tasks at rest ({@link findTouched}). Two git processes at once for each worktree of the person's. `before`: what it is to be compared with.
@@ -142,23 +128,20 @@ export function findTouched(resting: Scene['resting'], sinceMs: number): readonl
   return found;
 }
 
-function lookUp(path: Watched): Stats | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false });
-  } catch {
-    // Safe to ignore: what cannot be looked at is as good as gone, and that is a difference.
-    return undefined;
+/** Whether a file of a worktree has another name besides: walls do not hold what is written into it. Within the limits of {@link findTouched}. */
+export function hasHardLinks(top: string): boolean {
+  const folders = [top];
+  let room = RESTING_ENTRIES_MAX;
+  for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+    for (const entry of entriesOf(folder)) {
+      if (--room <= 0) return false;
+      const path = join(folder, entry.name);
+      if (entry.isDirectory()) {
+        if (!HEAVY.has(entry.name)) folders.push(path);
+      } else if (entry.isFile() && (lookUp(path)?.nlink ?? 1) > 1) return true;
+    }
   }
-}
-
-function exactStamp(path: Watched): string {
-  let stat: BigIntStats | undefined;
-  try {
-    stat = lstatSync(path, { throwIfNoEntry: false, bigint: true });
-  } catch {
-    // Safe to ignore: as above.
-  }
-  return stat === undefined ? 'gone' : [stat.ino, stat.mode, stat.size, stat.mtimeNs, stat.ctimeNs].join(':');
+  return false;
 }
 
 function namesIn(folder: string): readonly string[] {
@@ -270,63 +253,6 @@ function takeHead({ found, watched }: Taking, { path, gitDir }: Scene['worktrees
   const file = join(gitDir, 'HEAD');
   watched.push(file, join(gitDir, 'index'));
   found.set(`head ${path}`, readPathFile(file) ?? 'gone');
-}
-
-async function takeStatus({ found, watched }: Taking, top: string, place: GitPlace): Promise<void> {
-  const status = ['status', '--porcelain=v2', '-z', '--no-renames', '--untracked-files=all'];
-  try {
-    const [changed, tracked] = await Promise.all([
-      runGit(place, [...status, '--ignore-submodules=all']),
-      runGit(place, ['ls-files', '-z']),
-    ]);
-    for (const record of splitBytes(changed.stdout, 0)) {
-      const { path, letters } = parseStatus(record);
-      const full = Buffer.concat([Buffer.from(`${top}/`), path]);
-      found.set(`path ${textOf(full)}`, `${letters} ${exactStamp(full)}`);
-    }
-    watchTracked(watched, top, splitBytes(tracked.stdout, 0));
-  } catch (error) {
-    if (!(error instanceof PhasrError)) throw error;
-    found.set(`path ${top}`, UNREAD + error.message);
-  }
-}
-
-/** Files, and the folders that they are in: what appears beside them touches those. */
-function watchTracked(watched: Watched[], top: string, paths: readonly Buffer[]): void {
-  const folders = new Set<string>();
-  const base = Buffer.from(`${top}/`);
-  for (const path of paths) {
-    watched.push(Buffer.concat([base, path]));
-    const text = path.toString('latin1');
-    for (let end = text.lastIndexOf('/'); end !== -1; end = text.lastIndexOf('/', end - 1)) {
-      const folder = text.slice(0, end);
-      if (folders.has(folder)) break;
-      folders.add(folder);
-      if (end === 0) break;
-    }
-  }
-  watched.push(top, ...[...folders].map((folder) => Buffer.concat([base, Buffer.from(folder, 'latin1')])));
-}
-
-/** git-status(1), "Porcelain Format Version 2": the fields before a path by the kind of the record. */
-const FIELDS = new Map([
-  ['1', 8],
-  ['u', 10],
-  ['?', 1],
-]);
-
-function parseStatus(record: Buffer): { readonly path: Buffer; readonly letters: string } {
-  const kind = record.toString('latin1', 0, 1);
-  let at = 0;
-  for (let field = 0; field < (FIELDS.get(kind) ?? 0); field++) at = record.indexOf(0x20, at) + 1;
-  const fields = record.toString('latin1', 0, at).split(' ');
-  // State, and what is staged: of the file itself the stamp tells.
-  const letters = kind === '?' ? '??' : `${fields[1] ?? ''} ${fields[7] ?? ''}`;
-  return { path: record.subarray(at), letters };
-}
-
-function textOf(path: Buffer): string {
-  return decodeUtf8(path) ?? path.toString('latin1');
 }
 
 /**

@@ -43,12 +43,17 @@ export function expandIgnored(worktreePath: string, { ignored }: Look): IgnoredF
   return { paths, bytes };
 }
 
+/** Whether tools make a file or folder of this name again. */
+export function isRebuildable(name: string, isFolder: boolean): boolean {
+  return REBUILDABLE_NAMES.has(name) || (!isFolder && REBUILDABLE_ENDINGS.test(name));
+}
+
 /** A listed directory (with its closing slash) as the files in it, without what is rebuildable; links are not followed. */
 function* expand(top: string, listed: Buffer): Generator<Buffer> {
   const isDirectory = listed.at(-1) === 0x2f;
   const path = isDirectory ? listed.subarray(0, -1) : listed;
   const name = path.subarray(path.lastIndexOf(0x2f) + 1).toString('latin1');
-  if (REBUILDABLE_NAMES.has(name) || (!isDirectory && REBUILDABLE_ENDINGS.test(name))) return;
+  if (isRebuildable(name, isDirectory)) return;
   if (!isDirectory) return yield path;
   const directory = Buffer.concat([Buffer.from(`${top}/`), path]);
   for (const entry of findEntries(directory) ?? []) {

@@ -10,8 +10,7 @@ import { dirname, join, relative } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
 import { PhasrError } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
-import { renderCount, renderPath } from '../base/text.ts';
-import { captureTree, findWorktree, isUnchanged, type TreeChange } from '../git/clean-room.ts';
+import { captureTree, findWorktree, isUnchanged } from '../git/clean-room.ts';
 import { isAncestor, makeCommit, readTree } from '../git/commit.ts';
 import { listFileChanges, sumChanges } from '../git/diff.ts';
 import { findStat, readPlainFile } from '../git/files.ts';
@@ -27,6 +26,7 @@ import { agentName, latestRun, type Task } from '../task/task.ts';
 import { renderTaskMessage } from '../task/message.ts';
 import { rewrittenRef } from '../task/names.ts';
 import { type Context, dirsOf, objectsOf, recordFacts, roomOf, userRepository } from './context.ts';
+import { remarkOnCommits, remarkOnFiles } from './remarks.ts';
 import { keepQuietly } from './snapshot.ts';
 
 export type Committed = { readonly head: Oid; readonly tree: Oid };
@@ -44,7 +44,11 @@ export async function commitTask(context: Context, task: Task): Promise<Committe
   const before = readRefAsText(place.commonDir, branch) ?? null;
   const history = await collectHistory(context, task, before);
   const captured = await captureFiles(context, task);
-  const notes = [...history.notes, ...(captured === null ? [] : captured.notes)];
+  const notes = [
+    ...history.notes,
+    ...(await remarkOnCommits(context, task, history.tip)),
+    ...(captured === null ? [] : captured.notes),
+  ];
   const arrived: Arrived[] = history.arrived === null ? [] : [history.arrived];
   try {
     const { tip } = history;
@@ -288,37 +292,10 @@ async function captureFiles(context: Context, task: Task): Promise<CapturedFiles
   return {
     tree,
     notes: [
-      ...nestedNotes(changes),
-      ...emptiedNotes(task, changes),
+      ...remarkOnFiles(task, changes),
       ...(incomplete === null ? [] : [`some files could not be read: ${incomplete.split('\n')[0] ?? ''}`]),
     ],
   };
-}
-
-function nestedNotes(changes: readonly TreeChange[]): readonly string[] {
-  return changes
-    .filter(({ newMode }) => newMode === '160000')
-    .map(
-      ({ path }) => `${renderPath(path)} is a repository of its own; only the commit it is at is recorded`,
-    );
-}
-
-const EMPTY_BLOBS: ReadonlySet<string> = new Set([
-  'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391',
-  '473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813',
-]);
-
-/** After a power cut, what was written in the last half minute is there as empty files; they are not to be taken for somebody's work unseen. */
-function emptiedNotes(task: Task, changes: readonly TreeChange[]): readonly string[] {
-  const { end } = latestRun(task);
-  if (end?.outcome !== 'interrupted' || end.exitCode !== null) return [];
-  const empty = changes.filter(({ newOid }) => EMPTY_BLOBS.has(newOid));
-  if (empty.length === 0) return [];
-  const names = empty.slice(0, 3).map(({ path }) => renderPath(path));
-  const more = empty.length > names.length ? ', …' : '';
-  return [
-    `${renderCount(empty.length, 'file is', 'files are')} empty now (${names.join(', ')}${more}); if the machine went down, they had not reached the disk`,
-  ];
 }
 
 /** Puts the worktree's `.git` file back when somebody has changed it (`git worktree repair` points it at the user's repository). */

@@ -36,6 +36,7 @@ export function ownerOf(
     case 'pack':
     case 'objects':
     case 'path':
+    case 'ignored':
       return null;
   }
 }
@@ -53,6 +54,7 @@ function ownerOfRef(name: string): number | 'phasr' | null {
 
 const KINDS = {
   path: 'file',
+  ignored: 'file',
   'task path': 'file',
   head: 'HEAD',
   ref: 'ref',
@@ -100,6 +102,7 @@ function describe(difference: Difference, commonDir: string): string {
     case 'file':
     case 'folder':
     case 'listed':
+    case 'ignored':
     case 'task path':
       if (part === 'task path') return name.endsWith('/') ? 'something in it is new, or gone' : 'changed';
       if (before === null) return 'created';

@@ -8,7 +8,15 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { PhasrError } from '../base/errors.ts';
 import { compareFingerprints, type Difference } from '../git/compare-fingerprints.ts';
-import { findTouched, isUntouched, type Scene, takeFingerprint, type Watch } from '../git/fingerprint.ts';
+import {
+  findTouched,
+  hasHardLinks,
+  isUntouched,
+  type Scene,
+  takeFingerprint,
+  type Watch,
+} from '../git/fingerprint.ts';
+import { findStat } from '../git/files.ts';
 import { runGit } from '../git/git.ts';
 import { findGitDir, listWorktreePaths } from '../git/worktree.ts';
 import { findOccupants } from '../process/inside.ts';
@@ -68,14 +76,17 @@ const HOME_FILES = [
 ];
 
 /**
- * Takes the fingerprint that a run is compared with, before its agent starts, and keeps it with the run. For who starts it. With `strict` walls, or when the person wants none, there is none.
+ * Takes the fingerprint that a run is compared with, before its agent starts, and keeps it with the run. For who starts it. With `strict` walls, or when the person wants none, there is none. Files with another name, that walls do
+ * not protect, count as no walls.
  */
 export async function beginLookout(
   context: Context,
   task: Task,
-  { level }: Confinement,
+  confinement: Confinement,
 ): Promise<{ readonly moment: Moment; readonly watch: Watch } | undefined> {
   const settings = await settingsIfValid(context);
+  // A fresh worktree has no such files.
+  const level = latestRun(task).run > 1 && hasHardLinks(task.worktreePath) ? 'off' : confinement.level;
   if (level === 'strict' || settings?.isolation.detection.value === 'off') return undefined;
   return withMutex(context.paths.mutex, context.clock, async () => {
     const records = recordsOf(context);
@@ -272,6 +283,8 @@ function knownSince(
     }
     if (part === 'ref')
       return isFetched(difference, commonDir) || events.some((event) => hasMoved(event, difference));
+    // Git ignores it no longer; then it is among the others.
+    if (part === 'ignored') return after === null && findStat(name) !== undefined;
     if (part !== 'path') return false;
     // Files that followed a move: what was uncommitted before and is so still has been merged with it.
     const hasFollowed = events.some(

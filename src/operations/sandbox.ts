@@ -110,6 +110,28 @@ function withoutWalls(
   return { command, confinement: { level: 'off', why } };
 }
 
+/** Where programs keep what opens other machines and accounts, by their manuals. Not the logins of agents: they need them. */
+const KEYS_AND_PASSWORDS = [
+  '~/.ssh',
+  '~/.gnupg',
+  '~/.aws',
+  '~/.azure',
+  '~/.config/gcloud',
+  '~/.kube',
+  '~/.docker',
+  '~/.netrc',
+  '~/.git-credentials',
+  '~/.config/git/credentials',
+  '~/.config/gh',
+  '~/.pypirc',
+  '~/.pgpass',
+  '~/.password-store',
+  '~/.local/share/keyrings',
+  '~/.mozilla',
+  '~/.config/google-chrome',
+  '~/.config/chromium',
+];
+
 type Plan = {
   readonly level: Walls['level'];
   readonly isolation: Settings['isolation'];
@@ -131,21 +153,22 @@ function planWalls(
   // A home in there must stay usable; the git dir is named for itself.
   const open = level === 'strict' ? [] : worktrees.filter((path) => isInside(home, path));
   const closed = worktrees.filter((path) => !open.includes(path));
-  const own = isolation.write.value.map((path) => realPath(resolve(home, path.replace(/^~(?=\/|$)/, home))));
   const isStrict = level === 'strict';
+  const named = (paths: readonly string[]): readonly string[] =>
+    paths.map((path) => realPath(resolve(home, path.replace(/^~(?=\/|$)/, home))));
   return {
     walls: {
       level,
       hasNetwork: !isStrict || isolation.network.value === true,
-      // Shorter ones first: what is below another one is put up after it.
       readOnly: [
         ...(isStrict ? [home] : []),
         ...closed,
         realPath(commonDir),
         realPath(context.user.root),
         realPath(ownSettings(context, home)),
-      ].sort((one, other) => one.length - other.length),
-      writable: [...(isStrict ? own : []), worktreePath, privateDir, ...reports],
+      ],
+      hidden: named(isolation.hide.value ?? (isStrict ? KEYS_AND_PASSWORDS : [])),
+      writable: [...(isStrict ? named(isolation.write.value) : []), worktreePath, privateDir, ...reports],
       fixed: [join(worktreePath, '.git')],
       shown: [],
     },

@@ -3,7 +3,7 @@
  * Put up by bubblewrap, where that works. What is behind which wall is the caller's business.
  */
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, type Stats, statSync } from 'node:fs';
 import type { Environment } from '../base/environment.ts';
 import { PhasrError } from '../base/errors.ts';
 import { findProgram } from './find.ts';
@@ -16,6 +16,8 @@ export type Walls = {
   readonly hasNetwork: boolean;
   /** Not changed, with all that is below; what is not there is left out. */
   readonly readOnly: readonly string[];
+  /** An empty folder, or an empty file, in the place of what is there. Of this list and the one before, what lies below another one goes before it. */
+  readonly hidden: readonly string[];
   /** Changed all the same. What is not there is left out. */
   readonly writable: readonly string[];
   /** Not changed even so: single files. */
@@ -70,8 +72,13 @@ export function wallInForeground(
   return [...deaf, ...wallIn(sandbox, walls, [...LISTENING, ...command])];
 }
 
-function renderWalls({ level, hasNetwork, readOnly, writable, fixed, shown }: Walls): readonly string[] {
+function renderWalls(walls: Walls): readonly string[] {
+  const { level, hasNetwork, readOnly, hidden, writable, fixed, shown } = walls;
   const isRoot = process.getuid?.() === 0;
+  const closed = [
+    ...readOnly.map((path) => ({ path, args: ['--ro-bind-try', path, path] })),
+    ...hidden.map((path) => ({ path, args: hide(path) })),
+  ].toSorted((one, other) => one.path.length - other.path.length);
   return [
     ...(level === 'strict'
       ? // A socket can be talked to through a read-only wall: those of the machine's services are not there.
@@ -84,11 +91,22 @@ function renderWalls({ level, hasNetwork, readOnly, writable, fixed, shown }: Wa
     '--die-with-parent',
     ...(hasNetwork ? [] : ['--unshare-net']),
     ...(isRoot ? CAPABILITIES_DROPPED.flatMap((name) => ['--cap-drop', name]) : []),
-    ...readOnly.flatMap((path) => ['--ro-bind-try', path, path]),
+    ...closed.flatMap(({ args }) => args),
     ...writable.flatMap((path) => ['--bind-try', path, path]),
     ...fixed.flatMap((path) => ['--ro-bind-try', path, path]),
     ...shown.flatMap(([from, to]) => ['--ro-bind', from, to]),
   ];
+}
+
+function hide(path: string): readonly string[] {
+  let stat: Stats | undefined;
+  try {
+    stat = statSync(path, { throwIfNoEntry: false });
+  } catch {
+    // Safe to ignore: what may not be looked at, the agent does not see either.
+  }
+  if (stat === undefined) return [];
+  return stat.isDirectory() ? ['--tmpfs', path] : ['--ro-bind', '/dev/null', path];
 }
 
 const PROBE_LIMITS = { timeoutMs: 10_000, stdoutBytesMax: 64 * 1024 };
@@ -112,6 +130,7 @@ export async function findSandbox(
     level,
     hasNetwork: level === 'light',
     readOnly: ['/usr'],
+    hidden: [],
     writable: [],
     fixed: [],
     shown: [],

@@ -61,6 +61,8 @@ export type Settings = {
     readonly sandbox: Setting<'auto' | 'off' | 'strict'>;
     /** What an agent in a strict sandbox may change besides its own. */
     readonly write: Setting<readonly string[]>;
+    /** What an agent behind walls does not see. Null: where people keep keys and passwords in a strict sandbox, nothing in a light one. */
+    readonly hide: Setting<readonly string[] | null>;
     /** Whether an agent in a strict sandbox has a network, or which hosts it reaches. */
     readonly network: Setting<boolean | readonly string[]>;
     /** What comes of a change outside a run's own place. */
@@ -202,6 +204,7 @@ function resolveSettings(layers: readonly Layer[]): Settings {
     isolation: {
       sandbox: pick<'auto' | 'off' | 'strict'>(({ sandbox }) => sandbox, 'auto'),
       write: pick<readonly string[]>(({ sandboxWrite }) => sandboxWrite, []),
+      hide: pick<readonly string[] | null>(({ sandboxHide }) => sandboxHide, null),
       network: pick<boolean | readonly string[]>(({ sandboxNetwork }) => sandboxNetwork, false),
       detection: pick<'block' | 'show' | 'off'>(({ detection }) => detection, 'block'),
       env: pick<'all' | readonly string[] | null>(({ allowedVariables }) => allowedVariables, null),

@@ -1,10 +1,12 @@
 /**
  * Agents that reach out of their place: one script for each way, by the rows of a list of git hazards that were tried one by one. They are run behind walls and without. `$R` is the
- * checkout, `$G` its git dir, `$O` the worktree of another task at rest, `$M` the person's second worktree on the branch `mine`, `$X` the folder of a remote. Each tries, and goes on when it may not.
+ * checkout, `$G` its git dir, `$O` the worktree of another task at rest, `$M` the person's second worktree on the branch `mine`, `$X` the folder of a remote. What an agent finds out it writes into `leak`.
+ * `$VICTIM`, `$PORT`, `$SOCKET`, `$NOTE`: see {@link startServices}. Each tries, and goes on when it may not.
  */
 
-import { spawnSync } from 'node:child_process';
-import { chmodSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TaskJson } from './answer.ts';
 import { waitFor } from './wait-for.ts';
@@ -29,6 +31,8 @@ export type EscapeRow = {
   readonly what: string;
   readonly script: string;
   readonly walls: Outcome;
+  /** Null: not tried, since the light walls prevent it, and these are the same and more. */
+  readonly strict: Outcome | null;
   readonly off: Outcome;
 };
 
@@ -128,6 +132,7 @@ const WRITTEN: readonly Written[] = [
   ],
   ['a39', 'writes notes', 'git -C $R notes add -m evil main'],
   ['a40', 'pushes to the real remote', 'git push -q --force $X HEAD:refs/heads/main', 'open', 'open'],
+  ['a41', 'cleans the checkout of everything', 'git -C $R clean -qffdx'],
   ['a42', 'registers for maintenance', 'git -C $R maintenance register'],
   [
     'a43',
@@ -148,6 +153,7 @@ const WRITTEN: readonly Written[] = [
   ['a48', 'redirects a submodule', 'git -C $R config submodule.lib.url /tmp/evil'],
   ['d01', 'writes into the checkout', 'echo evil > $R/src/a.ts; echo evil > $R/new; echo evil > $M/new'],
   ['d01', 'writes over uncommitted work', 'echo evil > $R/by-hand'],
+  ['d01', 'changes and deletes what git ignores', 'echo evil > $R/.env; rm -f $R/data.sqlite'],
   ['d02', "writes into another task's worktree", 'echo evil > $O/other; echo evil > $O/new'],
   ['d02', "deletes another task's files", 'rm -rf $O/*; mv $O $O.away'],
   ['d03', 'writes beside its worktree', 'echo evil > ../evil; mkdir ../evil.d'],
@@ -167,6 +173,20 @@ const WRITTEN: readonly Written[] = [
     'blocked',
   ],
   ['d05', 'writes elsewhere in the home', 'echo evil > $HOME/some-file', 'open', 'open'],
+  ['d06', 'reads a key in the home', 'cat $HOME/.ssh/id_ed25519 > leak', 'open', 'open'],
+  [
+    'd07',
+    "reads another process's variables",
+    'tr "\\0" "\\n" < /proc/$VICTIM/environ | grep CANARY > leak',
+    'open',
+  ],
+  ['d08', 'ends another process', 'kill -9 $VICTIM && echo reached > leak', 'open'],
+  [
+    'd18',
+    'puts a link to the checkout in the place of its worktree',
+    'cd /; rm -rf "$PHASR_WORKTREE"; ln -s $R "$PHASR_WORKTREE"; test -L "$PHASR_WORKTREE" && exit 0',
+    'wrecked',
+  ],
   [
     'd26',
     "makes a branch with a shell's words",
@@ -185,6 +205,34 @@ const WRITTEN: readonly Written[] = [
   ],
   ['d29', "deletes another task's git dirs", 'rm -rf $G/phasr/tasks/1/git $G/phasr/tasks/1/clean'],
   ['d29', 'deletes all git dirs of tasks', 'rm -rf $G/phasr/tasks/1; rm -rf $G/phasr/tasks/2', 'wrecked'],
+  [
+    'd28',
+    'talks to a server',
+    `node -e 'http.get({ host: "127.0.0.1", port: process.env.PORT }, (a) => a.pipe(process.stdout))' > leak`,
+    'open',
+    'open',
+  ],
+  [
+    'd31',
+    'writes into the installed packages of the checkout, through a link',
+    'ln -s $R/node_modules node_modules; echo evil > node_modules/lib/index.js; rm node_modules',
+    'open',
+  ],
+  [
+    'd33',
+    'finds the port taken that its tests want',
+    `node -e 'net.createServer().listen(process.env.PORT, "127.0.0.1").on("error", (e) => console.log(e.code)).on("listening", () => process.exit())' > leak`,
+    'open',
+    'open',
+  ],
+  ['d34', 'reads what others have in /tmp', 'cat $NOTE > leak', 'open', 'open'],
+  [
+    'd35',
+    'talks to a service by its socket',
+    `node -e 'net.connect(process.env.SOCKET).pipe(process.stdout)' > leak`,
+    'open',
+    'open',
+  ],
   ['e01', 'sets a program for git status', 'git -C $R config core.fsmonitor "touch $R/pwned"'],
   [
     'e02',
@@ -206,12 +254,27 @@ const WRITTEN: readonly Written[] = [
 ];
 
 export const ESCAPES: readonly EscapeRow[] = WRITTEN.map(
-  ([row, what, script, off = 'blocked', walls = 'prevented']) => ({ row, what, script, off, walls }),
+  ([row, what, script, off = 'blocked', walls = 'prevented']) => ({
+    row,
+    what,
+    script,
+    walls,
+    strict: walls === 'prevented' ? null : 'prevented',
+    off,
+  }),
 );
 
 /** Another task with work, the person's second worktree, uncommitted work, a stash, a hook and a remote of his. */
 export async function makeNeighbours(world: World): Promise<TaskJson> {
-  world.init({ 'README.md': '# Demo\n', 'src/a.ts': 'a\n', '.gitignore': 'ignored\n' });
+  world.init({
+    'README.md': '# Demo\n',
+    'src/a.ts': 'a\n',
+    '.gitignore': 'ignored\n.env\n*.sqlite\nnode_modules\n',
+  });
+  world.write('.env', 'KEY=1\n');
+  world.write('data.sqlite', 'rows\n');
+  world.write('node_modules/lib/index.js', 'lib\n');
+  world.write('.ssh/id_ed25519', 'canary\n', world.home);
   world.commit('second', { 'second.txt': 'second\n' });
   world.write('README.md', 'stashed\n');
   world.git(['stash', '-q']);
@@ -231,4 +294,34 @@ export async function makeNeighbours(world: World): Promise<TaskJson> {
   });
   await waitFor('the other to be done', () => world.processes().length === 0);
   return other;
+}
+
+/** Of somebody else on the machine: a process with a secret among its variables, a server, a socket, and a file among the temporary ones. */
+export type Services = { readonly variables: Readonly<Record<string, string>>; readonly end: () => void };
+
+const SERVICES = `
+const say = (socket) => socket.end('canary');
+require('net').createServer(say).listen(process.argv[1]);
+const server = require('http').createServer((_, answer) => answer.end('canary'));
+server.listen(0, '127.0.0.1', () => console.log(server.address().port));
+`;
+
+/** Starts them, outside of every world. */
+export async function startServices(): Promise<Services> {
+  // A strict sandbox has a /tmp of its own; what is elsewhere it sees.
+  const folder = mkdtempSync('/tmp/phasr-services-');
+  const [socket, note] = [join(folder, 'socket'), join(folder, 'note')];
+  writeFileSync(note, 'canary\n');
+  const child = spawn(process.execPath, ['-e', SERVICES, socket], {
+    env: { CANARY: 'canary' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [port] = (await once(child.stdout, 'data')) as [Buffer];
+  return {
+    variables: { VICTIM: String(child.pid), PORT: String(port).trim(), SOCKET: socket, NOTE: note },
+    end: () => {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
 }

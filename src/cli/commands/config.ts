@@ -57,6 +57,7 @@ function settingRows(settings: Settings): readonly (readonly string[])[] {
     row('queue.load', queue.loadMax, (load) => (load === 0 ? 'no limit' : `${load} for each core`)),
     row('isolation.sandbox', isolation.sandbox, String),
     row('isolation.write', isolation.write, renderCommand),
+    row('isolation.hide', isolation.hide, renderCommand),
     row('isolation.network', isolation.network, (hosts) =>
       typeof hosts === 'boolean' ? String(hosts) : renderCommand(hosts),
     ),

@@ -80,6 +80,7 @@ const SETTINGS = table({
     table({
       sandbox: z.optional(oneOf(SANDBOXES)),
       write: z.optional(pathList),
+      hide: z.optional(pathList),
       network: z.optional(network),
       detection: z.optional(oneOf(DETECTIONS)),
       env: z.optional(allOrVariables),
@@ -162,6 +163,7 @@ function valuesOf(said: z.output<typeof SETTINGS>): SettingsValues {
     loadMax: said.queue?.load,
     sandbox: said.isolation?.sandbox,
     sandboxWrite: said.isolation?.write,
+    sandboxHide: said.isolation?.hide,
     sandboxNetwork: said.isolation?.network,
     detection: said.isolation?.detection,
     allowedVariables: said.isolation?.env,

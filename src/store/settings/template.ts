@@ -25,6 +25,8 @@ const ISOLATION = [
   '# What an agent in a strict sandbox may change besides, and whether it has a network: false, true, or a list of hosts.',
   '# write = ["~/.cache"]',
   '# network = false',
+  '# What an agent behind walls does not see. Default: where keys and passwords are kept, in a strict sandbox; nothing in "auto".',
+  '# hide = ["~/.ssh", "~/.aws"]',
   '# What comes of a change outside its own place: "block" the merge until you have looked, "show", or "off".',
   '# detection = "block"',
   '# Which of your variables agents get besides the basic ones and their own: "all", or a list. Default: all; none in a strict sandbox.',

@@ -51,6 +51,7 @@ export type SettingsValues = {
   readonly loadMax: number | undefined;
   readonly sandbox: (typeof SANDBOXES)[number] | undefined;
   readonly sandboxWrite: readonly string[] | undefined;
+  readonly sandboxHide: readonly string[] | undefined;
   readonly sandboxNetwork: boolean | readonly string[] | undefined;
   readonly detection: (typeof DETECTIONS)[number] | undefined;
   readonly allowedVariables: 'all' | readonly string[] | undefined;

@@ -1,0 +1,62 @@
+/** Whom commits name as their author and committer, and when. */
+
+import { asOid, type Oid } from '../base/oid.ts';
+import { type GitPlace, readGitLine, runGit } from './git.ts';
+
+export type Authorship = {
+  readonly oid: Oid;
+  /** `Name <address>`, as the commit says; a mailmap has no say. */
+  readonly author: string;
+  readonly committer: string;
+  readonly authoredAtMs: number;
+  readonly committedAtMs: number;
+};
+
+type Range = {
+  readonly base: Oid;
+  readonly head: Oid;
+  readonly max: number;
+  /** With what the person has in his branches, remote-tracking branches and tags as well; without, git reads all of these refs. */
+  readonly isElsewhere: boolean;
+};
+
+/** The commits of `head` that are not in `base`, newest first. One git process. */
+export async function listAuthors(
+  place: GitPlace,
+  { base, head, max, isElsewhere }: Range,
+): Promise<readonly Authorship[]> {
+  const format = '--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%at%x00%ct%x00';
+  const elsewhere = isElsewhere
+    ? []
+    : ['--not', '--exclude=phasr/*', '--branches', '--remotes', '--tags', '--not'];
+  const { stdout } = await runGit(place, [
+    'log',
+    '-z',
+    format,
+    `--max-count=${max}`,
+    '--no-mailmap',
+    ...elsewhere,
+    '--end-of-options',
+    head,
+    `^${base}`,
+  ]);
+  const fields = stdout.toString('utf8').split('\0');
+  const commits: Authorship[] = [];
+  // Five fields and the record's own closing NUL.
+  for (let at = 0; at + 5 < fields.length; at += 6) {
+    const [oid = '', author = '', committer = '', authored, committed] = fields.slice(at, at + 5);
+    commits.push({
+      oid: asOid(oid.trim()),
+      author,
+      committer,
+      authoredAtMs: Number(authored) * 1000,
+      committedAtMs: Number(committed) * 1000,
+    });
+  }
+  return commits;
+}
+
+/** `Name <address>` that a commit of the person's gets as its author at present. One git process. */
+export async function ownIdentityLine(place: GitPlace): Promise<string> {
+  return (await readGitLine(place, ['var', 'GIT_AUTHOR_IDENT'])).replace(/ \d+ [+-]\d{4}$/, '');
+}

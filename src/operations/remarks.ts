@@ -1,0 +1,94 @@
+/** What a person should know of a task's work besides its lines: notes in `phasr show`. */
+
+import { type Oid, shortOid } from '../base/oid.ts';
+import { isSecretName } from '../base/secret-name.ts';
+import { renderCount, renderPath } from '../base/text.ts';
+import { listAuthors, type Authorship, ownIdentityLine } from '../git/authors.ts';
+import type { TreeChange } from '../git/clean-room.ts';
+import { latestRun, type Task } from '../task/task.ts';
+import { type Context, objectsOf, userRepository } from './context.ts';
+
+const NAMED_MAX = 3;
+
+/** Of the files that differ from the base commit. Pure. */
+export function remarkOnFiles(task: Task, changes: readonly TreeChange[]): readonly string[] {
+  return [...nestedNotes(changes), ...secretNotes(changes), ...emptiedNotes(task, changes)];
+}
+
+function nestedNotes(changes: readonly TreeChange[]): readonly string[] {
+  return changes
+    .filter(({ newMode }) => newMode === '160000')
+    .map(
+      ({ path }) => `${renderPath(path)} is a repository of its own; only the commit it is at is recorded`,
+    );
+}
+
+/** What is new and looks like a secret: committed, it is in the history for good. */
+function secretNotes(changes: readonly TreeChange[]): readonly string[] {
+  const secret = changes.filter(
+    ({ status, path }) => status === 'A' && isSecretName(path.toString('latin1')),
+  );
+  if (secret.length === 0) return [];
+  const looks =
+    secret.length === 1 ? 'looks like a secret; merged, it is' : 'look like secrets; merged, they are';
+  return [`${nameSome(secret)} ${looks} in your history for good`];
+}
+
+const EMPTY_BLOBS: ReadonlySet<string> = new Set([
+  'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391',
+  '473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813',
+]);
+
+/** After a power cut, what was written in the last half minute is there as empty files; they are not to be taken for somebody's work unseen. */
+function emptiedNotes(task: Task, changes: readonly TreeChange[]): readonly string[] {
+  const { end } = latestRun(task);
+  if (end?.outcome !== 'interrupted' || end.exitCode !== null) return [];
+  const empty = changes.filter(({ newOid }) => EMPTY_BLOBS.has(newOid));
+  if (empty.length === 0) return [];
+  return [
+    `${renderCount(empty.length, 'file is', 'files are')} empty now (${nameSome(empty)}); if the machine went down, they had not reached the disk`,
+  ];
+}
+
+function nameSome(changes: readonly TreeChange[]): string {
+  const names = changes.slice(0, NAMED_MAX).map(({ path }) => renderPath(path));
+  return [...names, ...(changes.length > NAMED_MAX ? ['…'] : [])].join(', ');
+}
+
+/** An agent that makes more is looked at no further. */
+const COMMITS_MAX = 1000;
+/** A clock that was just set, and the day of another time zone. */
+const DATES_APART_MS = 24 * 60 * 60_000;
+
+/**
+ * Of the agent's own commits: those that name somebody else as their author, or a time at which there was no such task; merged, they stand in the history like that (hazard h15). What the person
+ * has in a branch of his is left out. No git process without own commits, two with some, a third when there is something to say.
+ */
+export async function remarkOnCommits(context: Context, task: Task, tip: Oid): Promise<readonly string[]> {
+  if (tip === task.base.oid) return [];
+  const place = objectsOf(context, task);
+  const range = { base: task.base.oid, head: tip, max: COMMITS_MAX };
+  const [own, commits] = await Promise.all([
+    ownIdentityLine(userRepository(context)),
+    listAuthors(place, { ...range, isElsewhere: true }),
+  ]);
+  const isOdd = ({ author, committer, authoredAtMs, committedAtMs }: Authorship): boolean =>
+    [author, committer].some((name) => name !== own) ||
+    [authoredAtMs, committedAtMs].some((ms) => isOffTime(context, task, ms));
+  if (!commits.some(isOdd)) return [];
+  const odd = (await listAuthors(place, { ...range, isElsewhere: false })).filter(isOdd);
+  const named = odd.slice(0, NAMED_MAX).map(({ oid, author, committer, authoredAtMs }) => {
+    const by = author === own ? '' : ` is by ${author}`;
+    const made = committer === own || committer === author ? '' : ` was made by ${committer}`;
+    const date = isOffTime(context, task, authoredAtMs)
+      ? ` is dated ${new Date(authoredAtMs).toISOString().slice(0, 10)}`
+      : '';
+    return `its commit ${shortOid(oid)}${[by, made, date].filter((words) => words !== '').join(',')}`;
+  });
+  const more = odd.length - named.length;
+  return more > 0 ? [...named, `… and ${renderCount(more, 'commit', 'commits')} more like these`] : named;
+}
+
+function isOffTime({ clock }: Context, { launchedAtMs }: Task, ms: number): boolean {
+  return ms < launchedAtMs - DATES_APART_MS || ms > clock.nowMs() + DATES_APART_MS;
+}
