@@ -19,6 +19,7 @@ import { expect, test } from 'vitest';
 import type { Answer } from './support/answer.ts';
 import { hasSandbox, makeNeighbours } from './support/escapes.ts';
 import { asNobody, canBecomeNobody } from './support/ordinary-user.ts';
+import { hasTmux, openTerminal } from './support/terminal.ts';
 import { waitFor } from './support/wait-for.ts';
 import { CLI, makeWorld } from './support/world.ts';
 
@@ -145,6 +146,32 @@ walled(
     expect((await ended)[0]).toBe(9);
     expect(existsSync(join(worktree, 'bye'))).toBe(true);
     await waitFor('everything to end', () => world.processes().length === 0);
+  },
+);
+
+const hasPerl = spawnSync('perl', ['-e', '1']).status === 0;
+
+/** ioctl(TIOCSTI): as if it were typed. Prints whether the kernel let it. */
+const TYPES_PWNED = `open(T, "+<", "/dev/tty") or exit 3; for (split //, "touch pwned\\n") { ioctl(T, 0x5412, $_) or print("refused\\n"), exit } print "typed\\n"`;
+
+test.skipIf(!hasSandbox || !hasTmux || !hasPerl)(
+  "behind walls nothing types into the person's terminal, whose shell stands outside of them (needs tmux and perl)",
+  async () => {
+    await using world = makeWorld('walls-typing');
+    world.init();
+    world.write('types.pl', TYPES_PWNED, world.home);
+    await world.task('true');
+    world.write('.config/phasr/config.toml', '[isolation]\nnetwork = ["example.com"]\n', world.home);
+    const terminal = await openTerminal(world, { columns: 100, rows: 30 });
+    for (const level of ['auto', 'strict']) {
+      terminal.enter(`clear; PHASR_SANDBOX=${level} phasr exec 1 -- perl ${world.home}/types.pl`);
+      await terminal.untilPrompt('refused');
+      expect(world.has('pwned')).toBe(false);
+    }
+    terminal.enter(`clear; PHASR_SANDBOX=off phasr exec 1 -- perl ${world.home}/types.pl`);
+    const lines = await terminal.until('its end', (shown) => /^(?:typed|refused)$/m.test(shown.join('\n')));
+    // Where the kernel lets nobody do it, there is nothing to be kept from.
+    if (lines.includes('typed')) await waitFor('what was typed', () => world.has('pwned'));
   },
 );
 

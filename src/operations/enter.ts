@@ -50,8 +50,8 @@ export function enterTask(context: Context, id: TaskId): Entered {
         return runForeground(program(command), stdout);
       const confined = await confine(context, task, { command, reports: [], runsIn: 'foreground' });
       const isWalled = confined.confinement.level !== 'off';
-      const passOn = isWalled ? signalBehindWalls : null;
-      return runForeground(program(confined.command), stdout, passOn);
+      const behind = isWalled ? { passOn: signalBehindWalls, filter: confined.filter } : null;
+      return runForeground(program(confined.command), stdout, behind);
     },
     start: async (command) => void (await startDetached(program(command), 'ignore')),
   };

@@ -7,6 +7,7 @@ import { PhasrError } from '../base/errors.ts';
 import { uniqueName } from '../base/unique.ts';
 import { listWorktreePaths } from '../git/worktree.ts';
 import { findSandbox, type FoundSandbox, type Walls, wallIn, wallInForeground } from '../process/sandbox.ts';
+import { terminalFilter } from '../process/terminal-filter.ts';
 import { userSettingsPath } from '../store/paths.ts';
 import type { Confinement } from '../task/event.ts';
 import type { TaskId } from '../task/names.ts';
@@ -15,7 +16,15 @@ import { type Context, dirsOf, MAIN_WORKTREE_FACT } from './context.ts';
 import { type Settings, settingsHere } from './settings.ts';
 
 /** A command as it is to be started, and what was put around it. */
-export type Confined = { readonly command: readonly string[]; readonly confinement: Confinement };
+export type Confined = {
+  readonly command: readonly string[];
+  readonly confinement: Confinement;
+  /** What the command is to find at descriptor {@link FILTER_AT}; null: nothing. */
+  readonly filter: Buffer | null;
+};
+
+/** The first one that is not a standard one. */
+const FILTER_AT = 3;
 
 type ToConfine = {
   readonly command: readonly string[];
@@ -38,19 +47,24 @@ export async function confine(
 ): Promise<Confined> {
   const { isolation } = await settingsHere(context);
   const wanted = readLevel(context.env[VARIABLE] ?? '') ?? isolation.sandbox.value;
-  if (wanted === 'off') return { command, confinement: { level: 'off', why: null } };
+  if (wanted === 'off') return { command, confinement: { level: 'off', why: null }, filter: null };
   const level = wanted === 'strict' ? 'strict' : 'light';
   const sandbox = await findSandbox(context.env, level, runsIn);
   if (sandbox.kind === 'none') return withoutWalls(wanted, command, sandbox);
   const { walls, open } = planWalls(context, task, { level, isolation, reports });
-  const wall = runsIn === 'foreground' ? wallInForeground : wallIn;
+  const filter = runsIn === 'foreground' ? terminalFilter() : null;
+  const wall = (here: Walls, walled: readonly string[]): readonly string[] =>
+    runsIn === 'foreground'
+      ? wallInForeground(sandbox, here, { command: walled, filterAt: filter === null ? null : FILTER_AT })
+      : wallIn(sandbox, here, walled);
   const hosts = isolation.network.value;
   const confinement = { level, why: open } as const;
   if (level === 'light' || typeof hosts === 'boolean')
-    return { command: wall(sandbox, walls, command), confinement };
+    return { command: wall(walls, command), confinement, filter };
   const { outside, shown, behind } = planGateway(context, hosts);
-  const shownToo = { ...walls, shown };
-  return { command: [...outside, ...wall(sandbox, shownToo, [...behind, ...command])], confinement };
+  const given = filter === null ? [] : ['filter'];
+  const inner = wall({ ...walls, shown }, [...behind, ...command]);
+  return { command: [...outside, ...given, '--', ...inner], confinement, filter: null };
 }
 
 /** What stands before the walls, and behind them before the command, so that it reaches some hosts. */
@@ -68,7 +82,7 @@ function planGateway(
   const folder = join(tmpdir(), `phasr-${uniqueName()}`);
   const inside = '/run/phasr';
   return {
-    outside: [node, program, 'serve', join(folder, 's'), JSON.stringify(hosts), '--'],
+    outside: [node, program, 'serve', join(folder, 's'), JSON.stringify(hosts)],
     shown: [
       [program, `${inside}/gateway.cjs`],
       [folder, `${inside}/out`],
@@ -107,7 +121,7 @@ function withoutWalls(
   { why, hint }: FoundSandbox & { readonly kind: 'none' },
 ): Confined {
   if (wanted === 'strict') throw new PhasrError('refused', `there is no strict sandbox: ${why}`, { hint });
-  return { command, confinement: { level: 'off', why } };
+  return { command, confinement: { level: 'off', why }, filter: null };
 }
 
 /** Where programs keep what opens other machines and accounts, by their manuals. Not the logins of agents: they need them. */

@@ -1,11 +1,13 @@
 /**
- * The program that lets what is behind walls reach some hosts (`gateway.ts`): `serve <socket> <hosts> -- <command>` outside, which starts the walls, and behind them
+ * The program that lets what is behind walls reach some hosts (`gateway.ts`): `serve <socket> <hosts> [filter] -- <command>` outside, which starts the walls (and gives them the
+ * terminal's filter), and behind them
  * `bridge <socket> -- <command>`, which starts the agent. Both end as their command does. People never start it.
  */
 
 import { constants } from 'node:os';
 import { openBridge, openGateway } from './gateway.ts';
 import { runForeground } from './spawn.ts';
+import { terminalFilter } from './terminal-filter.ts';
 
 /** Its own network has this port free: nothing has started there before. */
 const PORT = 3128;
@@ -20,7 +22,8 @@ async function main([verb, socketPath = '', ...rest]: readonly string[]): Promis
     const gateway = await openGateway(socketPath, hosts, (line) => process.stderr.write(`${line}\n`));
     // The walls would fall at once; what is behind them is asked by who asks.
     const leave = (): Promise<void> => Promise.resolve();
-    const end = await runForeground({ file, args, cwd: process.cwd(), env }, 'output', leave).finally(
+    const behind = { passOn: leave, filter: rest[1] === 'filter' ? terminalFilter() : null };
+    const end = await runForeground({ file, args, cwd: process.cwd(), env }, 'output', behind).finally(
       gateway.close,
     );
     return codeOf(end);

@@ -61,15 +61,16 @@ const LISTENING = ['env', `--default-signal=${SIGNALS}`, 'sh', '-c', 'exec "$@"'
 
 /**
  * As {@link wallIn}, for a command on a person's terminal: the walls take no notice of the signals that its keys send to all, so that the command alone decides
- * what they do.
+ * what they do. `filterAt`: the descriptor from which the kernel's filter is to be read; null for none.
  */
 export function wallInForeground(
-  sandbox: FoundSandbox & { readonly kind: 'bubblewrap' },
+  { program }: FoundSandbox & { readonly kind: 'bubblewrap' },
   walls: Walls,
-  command: readonly string[],
+  { command, filterAt }: { readonly command: readonly string[]; readonly filterAt: number | null },
 ): readonly string[] {
   const deaf = ['/bin/sh', '-c', 'trap "" HUP INT QUIT TERM; exec "$@"', 'phasr-exec'];
-  return [...deaf, ...wallIn(sandbox, walls, [...LISTENING, ...command])];
+  const filter = filterAt === null ? [] : ['--seccomp', String(filterAt)];
+  return [...deaf, program, ...filter, ...renderWalls(walls), '--', ...LISTENING, ...command];
 }
 
 function renderWalls(walls: Walls): readonly string[] {
@@ -135,11 +136,14 @@ export async function findSandbox(
     fixed: [],
     shown: [],
   };
-  const wall = runsIn === 'foreground' ? wallInForeground : wallIn;
-  const [file = program, ...args] = wall({ kind: 'bubblewrap', program }, walls, ['true']);
+  const sandbox = { kind: 'bubblewrap', program } as const;
+  const [file = program, ...args] =
+    runsIn === 'foreground'
+      ? wallInForeground(sandbox, walls, { command: ['true'], filterAt: null })
+      : wallIn(sandbox, walls, ['true']);
   try {
     const { exitCode } = await runToEnd({ file, args, cwd: '/', env }, PROBE_LIMITS);
-    if (exitCode === 0) return { kind: 'bubblewrap', program };
+    if (exitCode === 0) return sandbox;
   } catch (error) {
     if (!(error instanceof PhasrError)) throw error;
   }

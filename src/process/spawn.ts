@@ -6,7 +6,7 @@
 
 import { spawn, type StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import type { Readable, Writable } from 'node:stream';
+import { type Readable, Writable } from 'node:stream';
 import { isatty } from 'node:tty';
 import type { Environment } from '../base/environment.ts';
 import { PhasrError, systemCode } from '../base/errors.ts';
@@ -182,28 +182,40 @@ export type ForegroundEnd = {
   readonly received: NodeJS.Signals | null;
 };
 
+type BehindWalls = {
+  readonly passOn: (pid: number, name: NodeJS.Signals) => Promise<void>;
+  readonly filter: Buffer | null;
+};
+
 const PASSED_ON = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
  * Runs a program with the person's own standard input, output and error, and waits as long as it takes; no signal ends this process before it.
  * What a terminal's keys send (Ctrl-C, Ctrl-\) the terminal gives to the program itself; every other signal is passed on to it.
- * `passOn` does that where the program is not the one that is to get it, given its pid. `stdout` 'error' sends its output to standard error instead. Throws `program-missing` when it cannot be started.
+ * Behind walls, `passOn` does that, given its pid, and `filter` is what the program finds at descriptor 3. `stdout` 'error' sends its output to standard error instead. Throws `program-missing` when it cannot be started.
  */
 export async function runForeground(
   program: Program,
   stdout: 'output' | 'error',
-  passOn: ((pid: number, name: NodeJS.Signals) => Promise<void>) | null = null,
+  behind: BehindWalls | null = null,
 ): Promise<ForegroundEnd> {
   const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
-  const child = start(program, ['inherit', stdout === 'output' ? 'inherit' : 2, 'inherit']);
+  const filter = behind?.filter ?? null;
+  const child = start(program, [
+    'inherit',
+    stdout === 'output' ? 'inherit' : 2,
+    'inherit',
+    ...(filter === null ? [] : (['pipe'] as const)),
+  ]);
+  if (filter !== null) giveFilter(child, filter);
   let received: NodeJS.Signals | null = null;
   const onSignal = (name: NodeJS.Signals): void => {
     received ??= name;
     const isByKey = hasTerminal && (name === 'SIGINT' || name === 'SIGQUIT');
     if (isByKey) return;
-    if (passOn === null || child.pid === undefined) child.kill(name);
+    if (behind === null || child.pid === undefined) child.kill(name);
     // Safe to leave: what cannot be reached has ended, or says so by its exit code.
-    else void passOn(child.pid, name).catch(() => child.kill('SIGKILL'));
+    else void behind.passOn(child.pid, name).catch(() => child.kill('SIGKILL'));
   };
   for (const name of PASSED_ON) process.on(name, onSignal);
   try {
@@ -212,6 +224,14 @@ export async function runForeground(
   } finally {
     for (const name of PASSED_ON) process.off(name, onSignal);
   }
+}
+
+function giveFilter(child: Child, filter: Buffer): void {
+  const pipe = child.stdio[3];
+  if (!(pipe instanceof Writable)) throw new Error('no pipe');
+  // Safe to ignore: a program that does not read it has ended, and its exit code says why.
+  pipe.on('error', () => undefined);
+  pipe.end(filter);
 }
 
 /** A program whose standard output is read while it runs. */
