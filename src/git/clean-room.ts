@@ -9,10 +9,10 @@ import { lstatSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node
 import { join, resolve } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
-import { decodeUtf8, splitBytes } from '../base/text.ts';
+import { decodeUtf8, renderPath, splitBytes } from '../base/text.ts';
 import type { Environment } from '../base/environment.ts';
 import { followAgentIndex } from './agent-index.ts';
-import { findStat, readPathFile, readPlainFile } from './files.ts';
+import { findClosedFolders, findStat, readPathFile, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
 import { copyIndex, isSameFile } from './index-file.ts';
 import { isClean, lookAt } from './look.ts';
@@ -171,7 +171,17 @@ async function stageAll(
     // What the user's settings refuse must be kept all the same: a capture is no judgement.
     settings: ['core.safecrlf=false', 'advice.addEmbeddedRepo=false', 'advice.addIgnoredFile=false'],
   });
-  return exitCode === 0 ? null : stderr;
+  if (exitCode !== 0) return stderr;
+  // Of folders that it could not open git complains, and succeeds.
+  const closed = stderr === '' ? [] : findClosedFolders(worktree.workTree);
+  return closed.length === 0 ? null : closed.map(shortPath).join('\n');
+}
+
+const SHOWN_MAX = 200;
+
+function shortPath(path: Buffer): string {
+  const text = renderPath(path);
+  return text.length <= SHOWN_MAX ? text : `${text.slice(0, SHOWN_MAX)}…`;
 }
 
 /** What differs between two trees (or commits), renames not looked for. One git process, no file is opened. */

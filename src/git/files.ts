@@ -29,6 +29,26 @@ export function findEntries(directory: Buffer): readonly Dirent<Buffer>[] | unde
   return orAbsent(() => readdirSync(directory, { withFileTypes: true, encoding: 'buffer' }));
 }
 
+/** More folders than this are not tried. */
+const FOLDERS_MAX = 100_000;
+
+/** Folders below one that cannot be looked into: without permission, or with a path longer than the kernel takes. Links are not followed. */
+export function findClosedFolders(top: string): readonly Buffer[] {
+  const closed: Buffer[] = [];
+  const waiting: Buffer[] = [Buffer.from(top)];
+  let room = FOLDERS_MAX;
+  for (let folder = waiting.pop(); folder !== undefined && room > 0; folder = waiting.pop(), room--) {
+    try {
+      for (const entry of findEntries(folder) ?? [])
+        if (entry.isDirectory()) waiting.push(Buffer.concat([folder, Buffer.from('/'), entry.name]));
+    } catch (error) {
+      if (!['EACCES', 'EPERM', 'ENAMETOOLONG'].includes(systemCode(error) ?? '')) throw error;
+      closed.push(folder.subarray(Buffer.byteLength(top) + 1));
+    }
+  }
+  return closed;
+}
+
 function orAbsent<T>(look: () => T): T | undefined {
   try {
     return look();
