@@ -172,6 +172,11 @@ const WRITTEN: readonly Written[] = [
     'blocked',
     'blocked',
   ],
+  [
+    'd32',
+    'writes through a hard link that it makes',
+    'ln $R/src/a.ts linked && echo evil > linked; rm -f linked',
+  ],
   ['d05', 'writes elsewhere in the home', 'echo evil > $HOME/some-file', 'open', 'open'],
   ['d06', 'reads a key in the home', 'cat $HOME/.ssh/id_ed25519 > leak', 'open', 'open'],
   [

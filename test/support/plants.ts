@@ -248,6 +248,12 @@ export const HIDDEN: readonly Hidden[] = (
       'echo evil >> a; git commit -qam own; git rev-parse HEAD > "$(git rev-parse --git-common-dir)/shallow"',
       /^\+evil$/m,
     ],
+    [
+      'h15',
+      'behind a false author and date',
+      'git -c user.name=Evil -c user.email=e@e commit -q --allow-empty -m spoofed --date 2001-02-03T12:00',
+      /is by Evil <e@e>, is dated 2001-02-03/,
+    ],
     ['h16', 'by rewriting the base', 'echo evil >> a; git commit -q -a --amend -m base', /^\+evil$/m],
     ['h17', 'on another branch', 'git switch -qc other; echo evil >> a; git commit -qam own', /^\+evil$/m],
     [
@@ -300,10 +306,67 @@ export const HIDDEN: readonly Hidden[] = (
       /deleted|^-b$/m,
     ],
     [
+      'h27',
+      'what it changes after the review',
+      '(while :; do echo late >> a; done) & setsid sh -c "while :; do echo late >> b; done" &',
+      /it left \d+ processes running, which were ended/,
+    ],
+    [
+      'h28',
+      'a tree with an entry .GIT',
+      't=$(printf "040000 tree %s\\t.GIT\\n" $(git rev-parse HEAD^{tree}) | git mktree); git update-ref HEAD $(git commit-tree -p HEAD -m evil $t); echo evil >> a',
+      /own commits could not be taken over.*[\s\S]*^\+evil$/m,
+    ],
+    [
       'h29',
       'names that differ in capitals',
       'echo evil > A; echo evil2 > payload; echo evil3 > PAYLOAD',
       /PAYLOAD/,
     ],
+    [
+      'h30',
+      'a file with secrets among others',
+      'echo KEY=1 > .env.local; mkdir keys; echo x > keys/id_rsa; echo x > .env.example',
+      /note +\.env\.local, keys\/id_rsa look like secrets; merged, they are in your history for good/,
+    ],
+  ] as const
+).map(([row, what, script, seen]) => ({ row, what, script, seen }));
+
+const LONG = 'd'.repeat(200);
+
+/** What trips whoever reads, shows or removes a worktree. `$R` is the checkout. */
+export const ODDITIES: readonly Hidden[] = (
+  [
+    [
+      'd14',
+      'a path longer than the kernel takes',
+      `node -e 'for (let n = 0; n < 25; n++) { fs.mkdirSync("${LONG}"); process.chdir("${LONG}"); } fs.writeFileSync("deep", "x")'`,
+      /d{200}/,
+    ],
+    [
+      'd15',
+      'folders and files without permissions',
+      'mkdir -p locked/in; echo x > locked/in/file; echo x > closed; chmod 000 closed locked/in locked',
+      /closed/,
+    ],
+    ['d16', 'a named pipe', 'mkfifo pipe; mkdir d; mkfifo d/pipe; echo x > seen', /seen/],
+    ['d17', 'a link to an endless file', 'ln -s /dev/zero zero', /^\+\/dev\/zero$/m],
+    [
+      'd19',
+      'links to the checkout',
+      'ln -s $R/ all; ln -s $R/.git git; rm -rf b; ln -s $R b',
+      /^\+\/.+\/repo\/$/m,
+    ],
+    ['d20', 'a link where Phasr writes', 'rm -rf src; ln -s $R/src src', /^\+\/.+\/repo\/src$/m],
+    ['d21', 'a name with a newline', `touch "$(printf 'one\\ntwo')"`, /one\\ntwo/],
+    ['d22', 'names that look like options', 'touch ./-rf ./--force ./--output=evil', /--output=evil/],
+    [
+      'd23',
+      'a name with terminal escapes',
+      `touch "$(printf 'evil\\033[2Kgood')"`,
+      /evil\\(?:033|x1b|u001b|e)\[2Kgood/i,
+    ],
+    ['d24', 'a name that is not UTF-8', `touch "$(printf 'evil\\377')"`, /evil\\(?:377|xff)/],
+    ['d25', 'a name of 255 bytes', `touch ${'n'.repeat(255)}`, /n{255}/],
   ] as const
 ).map(([row, what, script, seen]) => ({ row, what, script, seen }));
