@@ -479,6 +479,25 @@ test('forged objects of an agent never reach the repository; its files do', asyn
   expect(world.git(['fsck', '--no-dangling'])).toBe('');
 });
 
+test("objects that break git's rules are taken over where the person's own git would fetch them, and nowhere else", async () => {
+  await using world = makeWorld('levels');
+  world.init();
+  const script = [
+    'blob=$(echo odd $PHASR_TASK | git hash-object -w --stdin)',
+    `tree=$(node -e 'process.stdout.write(Buffer.concat([Buffer.from("0100644 odd\\0"), Buffer.from(process.argv[1], "hex")]))' $blob | git hash-object -t tree -w --literally --stdin)`,
+    'git update-ref HEAD $(git commit-tree -m padded -p HEAD $tree)',
+    'echo file > file',
+  ].join('\n');
+  const refused = await world.task(script);
+  expect(refused.notes.join('\n')).toContain("the agent's own commits could not be taken over");
+  world.git(['config', 'fetch.fsck.zeroPaddedFilemode', 'ignore']);
+  const taken = await world.task(script);
+  expect(taken.notes).toEqual([]);
+  expect(world.git(['log', '--format=%s', taken.branch])).toContain('padded');
+  world.git(['config', 'fetch.fsck.zeroPaddedFilemode', 'error']);
+  expect((await world.task(script)).notes).toHaveLength(1);
+});
+
 test('nothing in a worktree is executed when Phasr looks at it', async () => {
   await using world = makeWorld('hostile');
   world.init({ a: 'a\n', b: 'b\n' });

@@ -1,6 +1,7 @@
 /** Launching: any title, any repository that git can open, any environment; or one clear sentence and nothing created. */
 
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -431,6 +432,47 @@ for (const [name, setUp] of ODD) {
     await wholeJob(world, setUp(world));
   });
 }
+
+test('in a partial clone a worktree and a merge get what was left at the remote, into the own object store; without the remote it is said', async () => {
+  await using world = makeWorld('partial-clone');
+  const seed = join(world.root, 'seed');
+  const lines = (top: string): string =>
+    [top, ...Array.from({ length: 20 }, (_, n) => `line ${n}`), ''].join('\n');
+  world.init({ shared: lines('first'), gone: 'gone\n' }, seed);
+  world.git(['tag', 'old'], seed);
+  rmSync(join(seed, 'gone'));
+  world.commit('second', { shared: lines('second') }, seed);
+  world.git(['branch', 'feature'], seed);
+  world.commit('third', { shared: lines('third') }, seed);
+  world.git(['config', 'uploadpack.allowFilter', 'true'], seed);
+  world.git(['config', 'uploadpack.allowAnySHA1InWant', 'true'], seed);
+  world.git(['clone', '-q', '--filter=blob:none', `file://${seed}`, world.repo], world.root);
+  world.git(['branch', '--track', 'feature', 'origin/feature']);
+  const isHere = (name: string): boolean => {
+    const here = { ...world.env, GIT_NO_LAZY_FETCH: '1' };
+    return spawnSync('git', ['cat-file', '-e', name], { cwd: world.repo, env: here }).status === 0;
+  };
+  expect(['main:shared', 'old:gone', 'feature:shared'].map(isHere)).toEqual([true, false, false]);
+  const task = await world.task('cat gone > kept; echo last >> shared', { args: ['--base', 'old'] });
+  expect(task.state).toBe('done');
+  expect(['old:gone', 'feature:shared'].map(isHere)).toEqual([true, false]);
+  // To look asks nobody.
+  expect(await world.ok(['diff', '1', '--name-only'])).toBe('kept\nshared\n');
+  await world.ok(['merge', '1', '--into', 'feature']);
+  expect(world.git(['show', 'feature:shared'])).toBe(`${lines('second')}last`);
+  expect(world.git(['fsck', '--no-dangling'])).toBe('');
+  renameSync(seed, `${seed}.away`);
+  world.git(
+    ['clone', '-q', '--filter=blob:none', `file://${seed}.away`, join(world.root, 'other')],
+    world.root,
+  );
+  world.repo = join(world.root, 'other');
+  renameSync(`${seed}.away`, seed);
+  const failed = await world.task('true', { args: ['--base', 'old'] });
+  expect([failed.state, failed.worktree]).toEqual(['failed', null]);
+  expect(failed.evidence).toContain('no worktree: git read-tree failed');
+  expect(world.git(['worktree', 'list']).split('\n')).toHaveLength(1);
+});
 
 test("the agent's settings are the user's own, whatever their values", async () => {
   await using world = makeWorld('settings');

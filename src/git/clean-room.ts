@@ -11,6 +11,7 @@ import { uniqueName } from '../base/unique.ts';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
 import { decodeUtf8, renderPath, splitBytes } from '../base/text.ts';
 import type { Environment } from '../base/environment.ts';
+import { lazyVariables, type Setting } from './config.ts';
 import { followAgentIndex } from './agent-index.ts';
 import { findClosedFolders, findStat, readPathFile, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
@@ -62,14 +63,18 @@ export function findWorktree(path: string, identity: WorktreeIdentity): Worktree
 /** A checkout may take as long as it takes; 2 hours is a limit against hanging for ever. */
 const CHECKOUT_TIMEOUT_MS = 2 * 60 * 60_000;
 
-/** Fills the empty worktree with the base commit's files; sparse patterns, filters and line endings as the user has them. */
+/**
+ * Fills the empty worktree with the base commit's files; sparse patterns, filters and line endings as the user has them. What a partial clone has left at its remote comes into the user's own object
+ * store.
+ */
 export async function checkOutBase(
   place: GitPlace,
   base: Oid,
-  options: { readonly mayFetch: boolean },
+  { settings, commonDir }: { readonly settings: readonly Setting[]; readonly commonDir: string },
 ): Promise<void> {
-  // A partial clone may lack blobs of the base commit; only here may git ask the user's own remote for them.
-  const variables = options.mayFetch ? { ...place.variables, GIT_NO_LAZY_FETCH: '0' } : place.variables;
+  const lazy = lazyVariables(settings);
+  const store = Object.keys(lazy).length === 0 ? {} : { GIT_OBJECT_DIRECTORY: join(commonDir, 'objects') };
+  const variables = { ...place.variables, ...lazy, ...store };
   await runGit({ ...place, variables }, ['read-tree', '--reset', '-u', base], {
     timeoutMs: CHECKOUT_TIMEOUT_MS,
   });

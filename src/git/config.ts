@@ -1,5 +1,6 @@
 /** The user's git settings: read once through git (so that includes and scopes are right), written into git dirs of our own. */
 
+import type { Environment } from '../base/environment.ts';
 import { type GitPlace, runGit } from './git.ts';
 
 /** One setting as git lists it. `value` is null for a key without `=` (which means true). */
@@ -33,6 +34,19 @@ export function settingValue(settings: readonly Setting[], key: string): string 
 export function settingIsTrue(settings: readonly Setting[], key: string): boolean {
   const value = settingValue(settings, key)?.toLowerCase();
   return value !== undefined && !['false', 'no', 'off', '0', ''].includes(value);
+}
+
+/**
+ * In a partial clone, variables under which git may ask the person's own remote for objects that were left there, otherwise none. For commits of the person's, and for those of a task that were checked
+ * already; in places whose settings are the person's.
+ */
+export function lazyVariables(settings: readonly Setting[]): Environment {
+  const isPartial = settings.some(
+    ({ key }) =>
+      key === 'extensions.partialclone' ||
+      (/^remote\..+\.promisor$/.test(key) && settingIsTrue(settings, key)),
+  );
+  return isPartial ? { GIT_NO_LAZY_FETCH: '0' } : {};
 }
 
 /**

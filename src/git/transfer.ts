@@ -7,6 +7,7 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { PhasrError } from '../base/errors.ts';
+import { splitBytes } from '../base/text.ts';
 import { identityKey, parseIdentityKey } from '../base/identity.ts';
 import type { Oid } from '../base/oid.ts';
 import { isAlive, ownIdentity } from '../process/table.ts';
@@ -39,15 +40,14 @@ const KEPT_BY = 'phasr ';
  *
  * `--strict` parses and re-hashes every object and checks that what it refers to exists, so that forged or missing objects of an agent are
  * refused (hazards a33, a34, h28). `--keep` protects the new pack from `git gc --prune=now` until {@link Arrived.release}, or until the process named
- * there is dead ({@link releaseAbandoned}).
+ * there is dead ({@link releaseAbandoned}). What the person's git takes from a remote all the same (`fetch.fsck.<id>`, git-config(1)) is taken here, too.
  * Throws `git-failed` when an object does not pass.
  */
 export async function transferCommits({ from, to, tips, known, scope }: Transfer): Promise<Arrived> {
   const revisions = [...tips, '--not', ...known, ''].join('\n');
   const pack = ['pack-objects', '--revs', '--stdout', '--delta-base-offset', '-q'];
   if (scope === 'local') pack.push('--local');
-  const unpack = await unpackArgs();
-  const printed = await persist(() =>
+  const printed = await persist(to, (unpack) =>
     pipeGit([from, to], [pack, unpack], { stdin: revisions, durable: true }),
   );
   return arrive(to.commonDir, printed);
@@ -55,8 +55,7 @@ export async function transferCommits({ from, to, tips, known, scope }: Transfer
 
 /** As {@link transferCommits}, for objects that were made here: what a pack of them says. One git process. */
 export async function receivePack(to: Transfer['to'], pack: Buffer): Promise<Arrived> {
-  const args = await unpackArgs();
-  const { stdout } = await persist(() => runGit(to, args, { stdin: pack, durable: true }));
+  const { stdout } = await persist(to, (unpack) => runGit(to, unpack, { stdin: pack, durable: true }));
   return arrive(to.commonDir, stdout);
 }
 
@@ -67,20 +66,35 @@ const TRIES_MAX = 5;
  * A `git gc --prune=now` of the user's takes away every temporary pack, also one that is being written (git-prune(1)), and an old pack from under whoever reads it. What fails by
  * that passes when it is done again.
  */
-async function persist<T>(work: () => Promise<T>): Promise<T> {
+async function persist<T>(to: GitPlace, work: (unpack: readonly string[]) => Promise<T>): Promise<T> {
+  let strict = '--strict';
   for (let tries = 1; ; tries++) {
     try {
-      return await work();
+      return await work(await unpackArgs(strict));
     } catch (error) {
       const isGits = error instanceof PhasrError && error.code === 'git-failed';
       if (!isGits || tries >= TRIES_MAX) throw error;
+      if (tries === 1) strict = await readStrictness(to);
       await delay(20 * 2 ** tries * (0.5 + Math.random()));
     }
   }
 }
 
-async function unpackArgs(): Promise<readonly string[]> {
-  return ['index-pack', '--stdin', '--strict', `--keep=${KEPT_BY}${identityKey(await ownIdentity())}`];
+/** As git's own fetch tells index-pack (fetch-pack.c): by `fetch.fsck.<id>`, each `error`, `warn` or `ignore`. One git process. */
+async function readStrictness(place: GitPlace): Promise<string> {
+  const args = ['config', '-z', '--type=path', '--get-regexp', String.raw`^fetch\.fsck\.`];
+  const { stdout } = await runGit(place, args, { ok: [0, 1] });
+  const levels = splitBytes(stdout, 0).map((entry) =>
+    entry
+      .toString('utf8')
+      .replace(/^fetch\.fsck\./, '')
+      .replace('\n', '='),
+  );
+  return levels.length === 0 ? '--strict' : `--strict=${levels.join(',')}`;
+}
+
+async function unpackArgs(strict: string): Promise<readonly string[]> {
+  return ['index-pack', '--stdin', strict, `--keep=${KEPT_BY}${identityKey(await ownIdentity())}`];
 }
 
 async function arrive(commonDir: string, printed: Buffer): Promise<Arrived> {

@@ -9,7 +9,7 @@ import { assertNever } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { renderVisible } from '../base/text.ts';
 import { isAncestor, wantsSigning } from '../git/commit.ts';
-import { type Setting, settingValue } from '../git/config.ts';
+import { lazyVariables, type Setting, settingValue } from '../git/config.ts';
 import type { GitPlace } from '../git/git.ts';
 import { finishFollowing, followMove } from '../git/land.ts';
 import { type Candidate, makeCandidate } from '../git/merge.ts';
@@ -160,7 +160,7 @@ async function planMerge(
   // Mostly the target has not moved on, and the head itself is the candidate: looked at while git finds that out.
   const before = findTargetObstacle(context, target, { from: target.oid, to: head });
   before.catch(() => undefined);
-  const candidate = await makeCandidate(mergeRoom(context, task, target), {
+  const candidate = await makeCandidate(mergeRoom(context, task, { target, settings }), {
     strategy: request.strategy,
     target: target.oid,
     head,
@@ -179,7 +179,7 @@ async function planMerge(
     candidate: candidate.commit,
     worktree,
   };
-  const release = await bringOver(context, task, intent);
+  const release = await bringOver(context, task, { intent, settings });
   let obstacle: Clear | Refusal;
   try {
     obstacle =
@@ -197,10 +197,14 @@ async function planMerge(
 }
 
 /** A commit that the merge has made anew enters the user's repository; the head is there already. */
-async function bringOver(context: Context, task: Task, intent: MergeIntent): Promise<() => void> {
+async function bringOver(
+  context: Context,
+  task: Task,
+  { intent, settings }: { readonly intent: MergeIntent; readonly settings: readonly Setting[] },
+): Promise<() => void> {
   const { head, expected, candidate } = intent;
   if (candidate === head) return () => undefined;
-  const [from, to] = [objectsOf(context, task), userRepository(context)];
+  const [from, to] = [objectsOf(context, task), allowLazy(userRepository(context), settings)];
   return (await transferCommits({ from, to, tips: [candidate], known: [expected, head], scope: 'local' }))
     .release;
 }
@@ -223,11 +227,19 @@ async function executeMerge(context: Context, task: Task, plan: MergePlan | Refu
 }
 
 /** Trees are merged in the task's clean room; attributes (`merge=union`) come from the worktree that has the target, as in git's own merge. */
-function mergeRoom(context: Context, task: Task, target: Target): GitPlace {
-  const room = objectsOf(context, task);
+function mergeRoom(
+  context: Context,
+  task: Task,
+  { target, settings }: { readonly target: Target; readonly settings: readonly Setting[] },
+): GitPlace {
+  const room = allowLazy(objectsOf(context, task), settings);
   return target.worktree === null
     ? room
     : { ...room, cwd: target.worktree.path, workTree: target.worktree.path };
+}
+
+function allowLazy<Place extends GitPlace>(place: Place, settings: readonly Setting[]): Place {
+  return { ...place, variables: { ...place.variables, ...lazyVariables(settings) } };
 }
 
 function mergeMessage(task: Task, strategy: MergeStrategy, target: string): string {

@@ -21,7 +21,7 @@ import { uniqueName } from '../base/unique.ts';
 import { PhasrError, systemCode } from '../base/errors.ts';
 import { unpackCarried } from '../git/carry.ts';
 import { checkOutBase, readWorktreeIdentity } from '../git/clean-room.ts';
-import { type Setting, settingValue } from '../git/config.ts';
+import type { Setting } from '../git/config.ts';
 import { flushPaths, flushTree } from '../git/flush.ts';
 import { runGit } from '../git/git.ts';
 import { copyIndex } from '../git/index-file.ts';
@@ -66,8 +66,7 @@ export async function prepareWorktree(context: Context, task: Task): Promise<Tas
     // While git writes the files.
     const flushing = flushPreparation(dirs);
     flushing.catch(() => undefined);
-    const mayFetch = settingValue(facts.settings, 'extensions.partialclone') !== undefined;
-    await checkOutBase(roomOf(context, task), task.base.oid, { mayFetch });
+    await checkOutBase(roomOf(context, task), task.base.oid, facts);
     copyIndex(join(dirs.cleanDir, 'index'), join(dirs.registrationDir, 'index'));
     const agentIndex = join(dirs.privateAdminDir, 'index');
     if (task.carried === null) copyIndex(join(dirs.cleanDir, 'index'), agentIndex);

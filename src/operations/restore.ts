@@ -217,7 +217,7 @@ async function makeAnew(context: Context, task: Task, snapshot: Snapshot | null)
   mkdirSync(task.worktreePath, { recursive: true });
   writeFileSync(join(task.worktreePath, '.git'), gitFileText(dirs), { flag: 'wx' });
   if (snapshot === null) {
-    await checkOutBase(roomOf(context, task), headOf(task), { mayFetch: false });
+    await checkOutBase(roomOf(context, task), headOf(task), facts);
     copyIndex(join(dirs.cleanDir, 'index'), join(dirs.privateAdminDir, 'index'));
   } else {
     await unpackSnapshot({ dirs, env: context.env }, { snapshot, from: null });

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:f
 import { basename, dirname, join, relative } from 'node:path';
 import { branchRef } from '../../base/oid.ts';
 import { checkOutBase, findWorktree, readWorktreeIdentity } from '../../git/clean-room.ts';
-import { listSettings, settingValue } from '../../git/config.ts';
+import { listSettings } from '../../git/config.ts';
 import { findStat } from '../../git/files.ts';
 import { copyIndex, isSameFile } from '../../git/index-file.ts';
 import { readRefAsText } from '../../git/refs.ts';
@@ -194,14 +194,15 @@ async function remake(context: Context, task: Task): Promise<Done> {
   if (isRealFolder(making)) rmSync(making, { recursive: true, force: true });
   mkdirSync(making, { mode: 0o777 });
   writeFileSync(join(making, '.git'), gitFileText(dirs), { flag: 'wx' });
-  const mayFetch = settingValue(await listSettings(place), 'extensions.partialclone') !== undefined;
+  const { commonDir } = place;
+  const settings = await listSettings(place);
   const room = { ...roomOf(context, task), cwd: making, workTree: making };
   const index = join(dirs.cleanDir, 'index');
   const staged = join(dirs.privateAdminDir, 'index');
   // What Phasr has written there itself is nothing to keep.
   const isKept = findStat(staged)?.isFile() === true && !isSameFile(staged, index);
   rmSync(index, { force: true });
-  await checkOutBase(room, head, { mayFetch });
+  await checkOutBase(room, head, { settings, commonDir });
   const aside = isKept ? moveAside(staged, context.paths.asideDir, context.clock.nowMs()) : null;
   if (existsSync(dirs.registrationDir)) copyIndex(index, join(dirs.registrationDir, 'index'));
   renameSync(making, task.worktreePath);

@@ -43,7 +43,7 @@ export async function examineRepository(
   const settings = await listSettings(place);
   let records: TaskRecords | undefined;
   const checks = [
-    await attempt('repository', () => checkRepository(repository, place, settings)),
+    await attempt('repository', () => checkRepository(repository, place)),
     await attempt('tasks', () => {
       const examined = examineTasks(repositoryPaths(repository.commonDir).database, SWEEP_CLAIM);
       records = examined ?? (isUntouched(repository) ? NO_RECORDS : undefined);
@@ -63,7 +63,6 @@ export async function examineRepository(
 async function checkRepository(
   { commonDir, worktreeRoot }: Repository,
   place: GitPlace,
-  settings: readonly Setting[],
 ): Promise<readonly Finding[]> {
   const names = await listRefNames(place, ['refs/heads/phasr']);
   const where = worktreeRoot ?? `${commonDir} (no worktree here)`;
@@ -78,9 +77,6 @@ async function checkRepository(
           ),
         ]
       : []),
-    ...(settingValue(settings, 'extensions.partialclone') === undefined
-      ? []
-      : [note('repository', 'it is a partial clone, which Phasr is not verified with')]),
     ...(existsSync(join(commonDir, 'shallow'))
       ? [
           note(
