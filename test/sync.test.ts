@@ -61,6 +61,21 @@ test('what else an agent has made is listed, taken by name with all it needs, gi
   expect(world.git(['fsck', '--full', '--no-dangling'])).toBe('');
 });
 
+test('TAB offers the tags and branches that an agent has made', async () => {
+  await using world = makeWorld('sync-completion');
+  world.init();
+  world.git(['tag', 'mine']);
+  await world.task('git tag v1; git branch side; git pack-refs --all; git tag v2; git stash -q');
+  await world.task('git tag v3');
+  const offered = async (...words: string[]): Promise<string> =>
+    world.ok(['complete', '--', 'sync', ...words]);
+  expect(await offered('1', '--tag', '')).toBe('v1\tmade by task 1\nv2\tmade by task 1\n');
+  expect(await offered('1', '--branch=')).toBe('--branch=side\tmade by task 1\n');
+  expect(await offered('--tag', 'v3')).toBe('v3\tmade by task 2\n');
+  await world.ok(['discard', '1']);
+  expect(await offered('1', '--tag', '')).toBe('');
+});
+
 test('undo gives back what was taken, and takes it again; what has moved since, or stands in the way, is refused by name', async () => {
   await using world = makeWorld('sync-undo');
   world.init();

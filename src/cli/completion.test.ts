@@ -21,6 +21,7 @@ const SOURCES: Sources = {
   glimpse: async () => ({
     tasks: TASKS,
     names: async (of) => (of === 'tags' ? ['v1.4'] : ['feature/one', 'main', 'phasr/task-1-x']),
+    made: ({ id }, of) => (of === 'tags' ? [`v${id}`] : []),
   }),
   agents: async () => [{ value: 'claude', description: 'Claude Code' }],
   permissions: ['edit', 'plan'],
@@ -125,6 +126,7 @@ test('a title cannot break out of its line, and a name that hides something is n
     glimpse: async () => ({
       tasks: [{ task: task(7, 'idle', title), state: 'done' }],
       names: async () => ['plain', 'hid\u202Eden', 'two words', ':files', 'a\tb'],
+      made: () => [],
     }),
   };
   const lines = renderCompletion(await completeWords(['merge', ''], hostile));

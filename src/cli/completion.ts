@@ -78,14 +78,15 @@ async function findCandidates(
   // What stands after `--` is somebody else's command line; the shells' scripts see to it.
   if (command === undefined || words.includes('--')) return [];
   const line = readLine(command, words);
-  if (line.awaiting !== null) return optionValues(line.awaiting, '', sources);
+  const { positionals } = line;
+  if (line.awaiting !== null) return optionValues(line.awaiting, { prefix: '', positionals }, sources);
   const assigned = /^(--[^=]+)=/.exec(current);
   if (assigned !== null) {
     const option = command.options.find(({ flags }) => longName(flags) === assigned[1]);
-    return option === undefined ? [] : optionValues(option, assigned[0], sources);
+    return option === undefined ? [] : optionValues(option, { prefix: assigned[0], positionals }, sources);
   }
   if (current.startsWith('-')) return openOptions(command, line.given);
-  return argumentValues({ command, current, positionals: line.positionals, given: line.given }, sources);
+  return argumentValues({ command, current, positionals, given: line.given }, sources);
 }
 
 const HELP: Candidate = { value: '--help', description: 'show its help' };
@@ -155,10 +156,10 @@ function openOptions(
 /** Values of options by their long names, whatever command they belong to. `prefix` is what stands before the value in the same word. */
 async function optionValues(
   { flags }: OptionDeclaration,
-  prefix: string,
+  { prefix, positionals }: { readonly prefix: string; readonly positionals: readonly string[] },
   sources: Sources,
 ): Promise<Completion> {
-  const values = await valuesOf(longName(flags), sources);
+  const values = await valuesOf(longName(flags), positionals, sources);
   if (values === 'files') return values;
   return values.map(({ value, description }) => ({ value: prefix + value, description }));
 }
@@ -169,7 +170,11 @@ function isTaskBranch(name: string): boolean {
 
 const plain = (value: string): Candidate => ({ value, description: '' });
 
-async function valuesOf(option: string, sources: Sources): Promise<Completion> {
+async function valuesOf(
+  option: string,
+  positionals: readonly string[],
+  sources: Sources,
+): Promise<Completion> {
   const names = async (of: 'branches' | 'tags'): Promise<readonly string[]> =>
     (await (await sources.glimpse())?.names(of)) ?? [];
   switch (option) {
@@ -182,6 +187,10 @@ async function valuesOf(option: string, sources: Sources): Promise<Completion> {
     case '--into':
       // Nothing is merged into the branch of a task.
       return (await names('branches')).filter((name) => !isTaskBranch(name)).map(plain);
+    case '--tag':
+      return madeBy(positionals, 'tags', sources);
+    case '--branch':
+      return madeBy(positionals, 'branches', sources);
     case '--agent':
       return sources.agents();
     case '--permission':
@@ -201,6 +210,21 @@ async function valuesOf(option: string, sources: Sources): Promise<Completion> {
     default:
       return [];
   }
+}
+
+/** What an agent has made for itself, and can be taken by name: that of the named task, else of all. */
+async function madeBy(
+  positionals: readonly string[],
+  of: 'branches' | 'tags',
+  sources: Sources,
+): Promise<readonly Candidate[]> {
+  const glimpsed = await sources.glimpse();
+  const named = new Set(positionals.flatMap(numbersOf));
+  return (glimpsed?.tasks ?? [])
+    .filter(({ task }) => task.directory !== null && (named.size === 0 || named.has(task.id)))
+    .flatMap(({ task }) =>
+      (glimpsed?.made(task, of) ?? []).map((value) => ({ value, description: `made by task ${task.id}` })),
+    );
 }
 
 type Position = {

@@ -43,6 +43,13 @@ export async function readMade(dirs: TaskDirs, own: string, place: GitPlace): Pr
   return { refs, stashes: countStashes(dirs), settings: await readMadeSettings(dirs, place) };
 }
 
+/** Full names of the refs that an agent has made or moved besides its branch. No git process. */
+export function listMadeNames(dirs: TaskDirs, own: string): readonly string[] {
+  const given = readGivenText(dirs);
+  if (given === undefined) return [];
+  return listMadeRefs(dirs, own, given).map(([name]) => Buffer.from(name, 'latin1').toString('utf8'));
+}
+
 function listMadeRefs(dirs: TaskDirs, own: string, givenText: string): readonly (readonly [string, Oid])[] {
   const packed = readPlainFile(join(dirs.privateDir, 'packed-refs'), PACKED_BYTES_MAX) ?? '';
   // There may be 50,000 of them, and mostly nobody has touched the file.

@@ -4,9 +4,12 @@
  */
 
 import type { Environment } from '../base/environment.ts';
+import { branchRef } from '../base/oid.ts';
+import { listMadeNames } from '../git/made.ts';
+import { taskDirs } from '../git/task-dirs.ts';
 import { findRepository, findTaskWorktree, repositoryPlace } from '../git/repository.ts';
 import { listRefNames } from '../git/refs.ts';
-import { repositoryPaths } from '../store/paths.ts';
+import { repositoryPaths, taskDirectory } from '../store/paths.ts';
 import { peekTasks } from '../store/task-store.ts';
 import { LOOKED_FOR } from './editor.ts';
 import { findProgram } from '../process/find.ts';
@@ -26,19 +29,29 @@ export type Glimpse = {
   readonly tasks: readonly GlimpsedTask[];
   /** Short names of local branches, or of tags. One git process. */
   readonly names: (of: 'branches' | 'tags') => Promise<readonly string[]>;
+  /** The same, of those that a task's agent has made for itself. No git process. */
+  readonly made: (task: Task, of: 'branches' | 'tags') => readonly string[];
 };
+
+const PREFIXES = { branches: 'refs/heads', tags: 'refs/tags' } as const;
 
 /** Throws `not-a-repository` and the like. */
 export async function glimpse(directory: string, env: Environment): Promise<Glimpse> {
   const repository = await findRepository(directory, env);
   const commonDir = findTaskWorktree(repository)?.commonDir ?? repository.commonDir;
-  const tasks = peekTasks(repositoryPaths(commonDir).database, 'all');
+  const paths = repositoryPaths(commonDir);
+  const tasks = peekTasks(paths.database, 'all');
   return {
     tasks: tasks.map((task) => ({ task, state: describeState(task, 'not asked', Date.now()).name })),
     names: async (of) => {
-      const prefix = of === 'branches' ? 'refs/heads' : 'refs/tags';
-      const names = await listRefNames(repositoryPlace({ commonDir }, env), [prefix]);
-      return names.map((name) => name.slice(prefix.length + 1));
+      const names = await listRefNames(repositoryPlace({ commonDir }, env), [PREFIXES[of]]);
+      return names.map((name) => name.slice(PREFIXES[of].length + 1));
+    },
+    made: (task, of) => {
+      const dirs = taskDirs(task, { commonDir, taskDir: taskDirectory(paths, task.id) });
+      return listMadeNames(dirs, branchRef(task.branch))
+        .filter((name) => name.startsWith(`${PREFIXES[of]}/`))
+        .map((name) => name.slice(PREFIXES[of].length + 1));
     },
   };
 }
