@@ -3,11 +3,12 @@
  * is what they did. Skipped by name where a program is missing (`scripts/install-agents.sh`).
  */
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { TaskJson } from './support/answer.ts';
 import { configureAgents, findProgram, REAL_WORLDS } from './support/agent-programs.ts';
+import { hasSandbox } from './support/escapes.ts';
 import { type ModelServer, startModelServer, TOKENS_OF_CALL } from './support/model-server.ts';
 import { canBeNobody, makeNobodys } from './support/ordinary-user.ts';
 import { waitFor } from './support/wait-for.ts';
@@ -24,8 +25,8 @@ type Place = AsyncDisposable & {
   readonly env: Record<string, string>;
 };
 
-async function makePlace(name: string): Promise<Place> {
-  const server = await startModelServer();
+async function makePlace(name: string, host?: string): Promise<Place> {
+  const server = await startModelServer(host);
   const world = makeWorld(`real-${name}`, REAL_WORLDS);
   world.init();
   return {
@@ -227,6 +228,34 @@ for (const { name, title, refusing, commitsItself } of AGENTS) {
       expect(sent.run.report.usage?.tokens).toEqual(tokens(1));
       const [before, after] = [first, sent].map((task) => task.run.report.usage?.costUsd ?? null);
       expect(after).toEqual(name === 'claude' ? expect.closeTo((before ?? 0) / 2, 6) : null);
+    },
+  );
+
+  test.skipIf(isMissing || !hasSandbox)(
+    `${title} works in a strict sandbox that lets it reach its model's host alone, and write its own folder`,
+    async () => {
+      // Where programs ask no proxy for this machine, it is not 127.0.0.2.
+      await using place = await makePlace(`strict-${name}`, '127.0.0.2');
+      const { world, server, env } = place;
+      mkdirSync(join(world.home, '.claude'), { recursive: true });
+      const network = JSON.stringify([new URL(server.url).host]);
+      const settings = `[isolation]\nsandbox = "strict"\nnetwork = ${network}\nwrite = ["~/.claude", "~/.codex"]\nenv = ["SCRIPTED_KEY"]\n`;
+      world.write('.config/phasr/config.toml', settings, world.home);
+      const strict = { ...place, env: { ...env, PHASR_SANDBOX: '' } };
+      const task = await runOne(
+        strict,
+        name,
+        'write hello.txt hello ;; shell echo evil > "$HOME/evil"; git log --oneline > log.txt ;; say written',
+        '--yolo',
+      );
+      expect(task).toMatchObject({
+        state: 'done',
+        evidence: 'its terminal event',
+        changes: { files: 2 },
+        run: { sandbox: { level: 'strict' }, report: { said: 'written' } },
+      });
+      expect(existsSync(join(world.home, 'evil'))).toBe(false);
+      expect([...server.calls.values()]).toEqual([3]);
     },
   );
 

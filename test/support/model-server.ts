@@ -42,15 +42,15 @@ type Body = { readonly [name: string]: unknown };
 const SCRIPT = /SCRIPT:(.*)/;
 
 /** Starts a server at a free port of the loopback interface. */
-export async function startModelServer(): Promise<ModelServer> {
+export async function startModelServer(host = '127.0.0.1'): Promise<ModelServer> {
   const calls = new Map<string, number>();
   const unknown: string[] = [];
   const server = createServer((request, response) => {
     void answerRequest(request, response, { calls, unknown });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}`,
     calls,
     unknown,
     [Symbol.asyncDispose]: () =>
