@@ -5,17 +5,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import {
-  appendFileSync,
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -28,7 +18,7 @@ const SEQUENCES = Number(process.env['PHASR_SEQUENCES'] ?? 6);
 const SEED = Number(process.env['PHASR_SEED'] ?? Date.now() % 2 ** 31);
 
 type Step =
-  | { readonly kind: 'agent'; readonly task: number; readonly does: (typeof DEEDS)[number] }
+  | { readonly kind: 'agent'; readonly task: number; readonly does: keyof typeof DEEDS }
   | { readonly kind: 'user'; readonly does: 'edit' | 'stage' | 'commit' | 'gc' }
   | { readonly kind: 'verb'; readonly task: number; readonly verb: (typeof VERBS)[number] }
   | { readonly kind: 'undo' }
@@ -40,22 +30,22 @@ type Step =
     }
   | { readonly kind: 'at once'; readonly task: number; readonly verbs: readonly (typeof VERBS)[number][] };
 
-/** What agents and people do in a worktree, each with new bytes. */
-const DEEDS = [
-  'write',
-  'change',
-  'delete',
-  'stage',
-  'commit',
-  'stash',
-  'detach',
-  'branch',
-  'rebase',
-  'ignored',
-  'link',
-  'executable',
-  'unfinished merge',
-] as const;
+/** What agents and people do in a worktree, each with new bytes: `$CONTENT`, in `$NAME`. What git refuses (in the middle of a merge, say) is no concern here. */
+const DEEDS = {
+  write: 'printf "%s\\n" "$CONTENT" > "$NAME"',
+  change: 'printf "%s\\n" "$CONTENT" >> "$NAME"',
+  delete: 'rm -f "$NAME"',
+  stage: 'printf "%s\\n" "$CONTENT" > "$NAME"; git add -A',
+  commit: 'printf "%s\\n" "$CONTENT" > "$NAME"; git add -A; git commit -qm "$CONTENT"',
+  stash: 'printf "%s\\n" "$CONTENT" > "$NAME"; git stash -qu',
+  detach: 'git checkout -q --detach',
+  branch: 'git switch -qc "branch-$COUNT"',
+  rebase: 'git rebase -q --onto HEAD~1 HEAD',
+  ignored: 'mkdir -p local; printf "%s\\n" "$CONTENT" > "local/$NAME"',
+  link: 'rm -f link; ln -s "$CONTENT" link',
+  executable: 'printf "%s\\n" "$CONTENT" > run.sh; chmod 755 run.sh',
+  'unfinished merge': 'git merge -q --no-commit --no-ff "stash@{0}"',
+} as const;
 const VERBS = [
   'merge',
   'squash',
@@ -74,7 +64,11 @@ const verb = fc.constantFrom(...VERBS);
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 10,
-    arbitrary: fc.record({ kind: fc.constant('agent' as const), task, does: fc.constantFrom(...DEEDS) }),
+    arbitrary: fc.record({
+      kind: fc.constant('agent' as const),
+      task,
+      does: fc.constantFrom(...(Object.keys(DEEDS) as (keyof typeof DEEDS)[])),
+    }),
   },
   {
     weight: 2,
@@ -158,65 +152,16 @@ function blobName(bytes: Buffer): string {
   return createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
 }
 
-function act(life: Life, { task: id, does }: Extract<Step, { kind: 'agent' }>): void {
-  const root = life.worktree(id);
-  if (root === undefined) return;
+/** Behind the walls of the task, when worlds have any (`PHASR_TEST_SANDBOX`). */
+async function act(life: Life, { task: id, does }: Extract<Step, { kind: 'agent' }>): Promise<void> {
+  const cwd = life.worktree(id);
+  if (cwd === undefined) return;
   const { world } = life;
-  const git = (...args: readonly string[]): void => {
-    // What git refuses (in the middle of a merge, say) is no concern here.
-    try {
-      world.git(args, root);
-    } catch {
-      return;
-    }
-  };
-  const at = (name: string): string => join(root, name);
-  const name = `file-${life.count % 5}`;
-  switch (does) {
-    case 'write':
-    case 'change':
-      writeFileSync(at(name), life.fresh());
-      return;
-    case 'delete':
-      rmSync(at(name), { force: true });
-      return;
-    case 'stage':
-      writeFileSync(at(name), life.fresh());
-      git('add', '-A');
-      return;
-    case 'commit':
-      writeFileSync(at(name), life.fresh());
-      git('add', '-A');
-      git('commit', '-qm', life.fresh());
-      return;
-    case 'stash':
-      writeFileSync(at(name), life.fresh());
-      git('stash', '-qu');
-      return;
-    case 'detach':
-      git('checkout', '-q', '--detach');
-      return;
-    case 'branch':
-      git('switch', '-qc', `branch-${++life.count}`);
-      return;
-    case 'rebase':
-      git('rebase', '-q', '--onto', 'HEAD~1', 'HEAD');
-      return;
-    case 'ignored':
-      mkdirSync(at('local'), { recursive: true });
-      writeFileSync(at(`local/${name}`), life.fresh());
-      return;
-    case 'link':
-      rmSync(at('link'), { force: true });
-      symlinkSync(life.fresh().trim(), at('link'));
-      return;
-    case 'executable':
-      writeFileSync(at('run.sh'), life.fresh());
-      chmodSync(at('run.sh'), 0o755);
-      return;
-    case 'unfinished merge':
-      git('merge', '-q', '--no-commit', '--no-ff', 'stash@{0}');
-  }
+  const NAME = `file-${life.count % 5}`;
+  const env = { NAME, CONTENT: life.fresh().trim(), COUNT: String(life.count) };
+  const deed = ['-c', `exec 2>/dev/null; ${DEEDS[does]}`];
+  if (world.env['PHASR_SANDBOX'] === 'off') await world.program('sh', deed, { cwd, env });
+  else expect((await world.phasr(['exec', String(id), '--', 'sh', ...deed], { env })).stderr).toBe('');
 }
 
 function actAsUser(life: Life, does: Extract<Step, { kind: 'user' }>['does']): void {
