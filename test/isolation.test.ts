@@ -396,19 +396,19 @@ const HISTORIES: readonly (readonly [
     'commits on another branch',
     'git switch -qc other; echo 1 > one; git add .; git commit -qm elsewhere; echo 2 > two',
     ['do it', 'elsewhere'],
-    null,
+    /^the agent left another branch checked out: other$/,
   ],
   [
     'commits on a detached HEAD',
     'git switch -q --detach; echo 1 > one; git add .; git commit -qm detached; echo 2 > two',
     ['do it', 'detached'],
-    null,
+    /^the agent left HEAD detached, at [0-9a-f]{9}$/,
   ],
   [
     'its task branch left behind for another one',
     'echo 1 > one; git add .; git commit -qm first; git switch -qc other HEAD~1; echo 2 > two; git add .; git commit -qm second; git checkout -q phasr/task-1-do-it -- one',
     ['do it', 'first', 'second'],
-    null,
+    /^the agent left another branch checked out: other$/,
   ],
   [
     'the base commit amended away',
@@ -420,7 +420,7 @@ const HISTORIES: readonly (readonly [
     'an orphan branch',
     'git switch -q --orphan fresh; echo 1 > one; git add .; git commit -qm orphan',
     ['do it'],
-    /rewrote history below the base commit/,
+    /^the agent began a history of its own, without the base commit; its own commits end at \w{9}\nthe agent left another branch checked out: fresh$/,
   ],
   [
     'a merge left half-way',
@@ -433,7 +433,7 @@ const HISTORIES: readonly (readonly [
     'its private git dir wrecked',
     'echo 1 > one; rm -rf "$(git rev-parse --git-common-dir)"/*',
     ['do it'],
-    null,
+    /^the agent left a HEAD that cannot be read$/,
   ],
 ];
 
@@ -441,6 +441,7 @@ for (const [name, script, subjects, note] of HISTORIES) {
   test(`the files are exactly what lands, and commits survive, when the agent leaves ${name}`, async () => {
     await using world = makeWorld('history');
     world.init();
+    world.commit('second', { second: 'second\n' });
     const task = await world.task(script);
     expect(task).toMatchObject({ state: 'done', trouble: null });
     const files = listFiles(task.worktree);

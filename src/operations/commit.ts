@@ -9,9 +9,9 @@ import { renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { uniqueName } from '../base/unique.ts';
 import { PhasrError } from '../base/errors.ts';
-import { branchRef, type Oid } from '../base/oid.ts';
+import { branchRef, type Oid, shortOid } from '../base/oid.ts';
 import { captureTree, findWorktree, isUnchanged } from '../git/clean-room.ts';
-import { isAncestor, makeCommit, readTree } from '../git/commit.ts';
+import { findMergeBase, isAncestor, makeCommit, readTree } from '../git/commit.ts';
 import { listFileChanges, sumChanges } from '../git/diff.ts';
 import { findStat, readPlainFile } from '../git/files.ts';
 import { flushDisks } from '../git/flush.ts';
@@ -26,7 +26,7 @@ import { agentName, latestRun, type Task } from '../task/task.ts';
 import { renderTaskMessage } from '../task/message.ts';
 import { rewrittenRef } from '../task/names.ts';
 import { type Context, dirsOf, objectsOf, recordFacts, roomOf, userRepository } from './context.ts';
-import { remarkOnCommits, remarkOnFiles } from './remarks.ts';
+import { remarkOnCommits, remarkOnFiles, remarkOnHead } from './remarks.ts';
 import { keepQuietly } from './snapshot.ts';
 
 export type Committed = { readonly head: Oid; readonly tree: Oid };
@@ -187,7 +187,7 @@ async function collectHistory(context: Context, task: Task, before: Oid | null):
   const fallback = before ?? task.head?.oid ?? task.base.oid;
   const fresh = own.filter((tip) => !known.includes(tip));
   const plain = { tip: fallback, parents: [fallback], rewritten: null, arrived: null };
-  if (fresh.length === 0) return { ...plain, notes: unfinishedNotes(dirs) };
+  if (fresh.length === 0) return { ...plain, notes: remarkOnHead(dirs, task) };
   let arrived: Arrived;
   try {
     arrived = await transferCommits({
@@ -203,12 +203,12 @@ async function collectHistory(context: Context, task: Task, before: Oid | null):
       ...plain,
       notes: [
         `the agent's own commits could not be taken over (${why}); its files were`,
-        ...unfinishedNotes(dirs),
+        ...remarkOnHead(dirs, task),
       ],
     };
   }
   const line = await lineUp(objectsOf(context, task), { base: task.base.oid, before: fallback, own });
-  return { ...line, arrived, notes: [...line.notes, ...unfinishedNotes(dirs)] };
+  return { ...line, arrived, notes: [...line.notes, ...remarkOnHead(dirs, task)] };
 }
 
 /** HEAD's commit first, then the private task branch's, without repetitions; read as text. */
@@ -235,9 +235,11 @@ async function lineUp(
   const notes: string[] = [];
   for (const own of tips.own) {
     if (!(await isAncestor(place, tips.base, own))) {
-      notes.push(
-        `the agent rewrote history below the base commit; its own commits end at ${own.slice(0, 9)}`,
-      );
+      const isOrphan = (await findMergeBase(place, tips.base, own)) === undefined;
+      const what = isOrphan
+        ? 'the agent began a history of its own, without the base commit'
+        : 'the agent rewrote history below the base commit';
+      notes.push(`${what}; its own commits end at ${shortOid(own)}`);
       rewritten ??= own;
       continue;
     }
@@ -250,11 +252,6 @@ async function lineUp(
     }
   }
   return { tip, parents, rewritten, notes };
-}
-
-function unfinishedNotes(dirs: TaskDirs): readonly string[] {
-  const unfinished = findUnfinished(dirs.privateAdminDir);
-  return unfinished === undefined ? [] : [`the agent left a ${unfinished} unfinished`];
 }
 
 /** The private git dir's objects, looked at with the clean room's settings. */

@@ -5,8 +5,21 @@ import { isSecretName } from '../base/secret-name.ts';
 import { renderCount, renderPath } from '../base/text.ts';
 import { listAuthors, type Authorship, ownIdentityLine } from '../git/authors.ts';
 import type { TreeChange } from '../git/clean-room.ts';
+import { readHead } from '../git/repository.ts';
+import type { TaskDirs } from '../git/task-dirs.ts';
+import { findUnfinished } from '../git/worktree.ts';
 import { latestRun, type Task } from '../task/task.ts';
 import { type Context, objectsOf, userRepository } from './context.ts';
+
+/** Where the agent has left its HEAD, when that is not its branch. Reads a few small files. */
+export function remarkOnHead({ privateAdminDir }: TaskDirs, { branch }: Task): readonly string[] {
+  const unfinished = findUnfinished(privateAdminDir);
+  if (unfinished !== undefined) return [`the agent left a ${unfinished} unfinished`];
+  const head = readHead(privateAdminDir);
+  if (head === undefined) return ['the agent left a HEAD that cannot be read'];
+  if ('detached' in head) return [`the agent left HEAD detached, at ${shortOid(head.detached)}`];
+  return head.branch === branch ? [] : [`the agent left another branch checked out: ${head.branch}`];
+}
 
 const NAMED_MAX = 3;
 
