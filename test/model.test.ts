@@ -119,11 +119,13 @@ class Life {
     return found.directory !== null && existsSync(found.worktreePath) ? found.worktreePath : undefined;
   }
 
-  /** What an operation takes away from the worktrees is owed from then on. */
+  /** What an operation takes away from the worktrees is owed from then on, until one has given it back: then it is its agent's again, who may write over it. */
   async during(operation: () => Promise<unknown>): Promise<void> {
     const before = this.lying();
     await operation();
     const after = this.lying();
+    for (const [key, bytes] of after)
+      if (before.get(key)?.equals(bytes) !== true) this.owed.delete(blobName(bytes));
     for (const [key, bytes] of before)
       if (after.get(key)?.equals(bytes) !== true)
         this.owed.set(blobName(bytes), `${key}: ${bytes.toString()}`);
