@@ -1,6 +1,6 @@
 /** An agent that reaches out of its place is held back, or noticed and named, and nothing of it is merged before its person has looked (user pains P7, P12, P13). */
 
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { TaskJson } from './support/answer.ts';
@@ -217,6 +217,28 @@ test('what Phasr does for other tasks meanwhile is no escape: launch, merge, und
   expect((await gated.open()).escape).toBeNull();
   await world.ok(['merge', String(gated.id)]);
   expect(world.read('README.md')).toBe('uncommitted, and stays so\n');
+});
+
+test("ignored files that editors, servers and tools make, change and delete are nobody's escape; a deleted one of another kind is", async () => {
+  await using world = makeWorld('ignored');
+  world.init({ '.gitignore': '*.swp\n*.log\n*.db\n*.db-wal\n.env\ncache/\ndist/\n', a: 'a\n' });
+  const write = (names: readonly string[], content: string): void =>
+    names.forEach((name) => world.write(name, content));
+  const coming = ['.a.swp', 'dev.log', 'data.db-wal', 'dist/a.js', 'cache/x'];
+  write([...coming, 'data.db', '.env', 'kept.db'], 'before\n');
+  const { open } = await startGated(world, 'true');
+  for (const name of coming) rmSync(join(world.repo, name));
+  write(['data.db', 'new.db', '.b.swp'], 'changed\n');
+  expect((await open()).escape).toBeNull();
+  const { open: openAgain } = await startGated(world, 'true');
+  rmSync(join(world.repo, 'kept.db'));
+  write(['.env'], 'changed\n');
+  expect(
+    (await openAgain()).escape?.changes.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
+  ).toEqual([
+    { kind: 'file', name: join(world.repo, '.env'), what: 'changed' },
+    { kind: 'file', name: join(world.repo, 'kept.db'), what: 'deleted' },
+  ]);
 });
 
 test('an escape is noticed within five seconds while the agent works, names paths and who was seen, and tells the person; an acknowledged one is told once', async () => {

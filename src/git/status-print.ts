@@ -66,6 +66,9 @@ export async function takeStatus(taking: Taking, top: string, place: GitPlace): 
   }
 }
 
+/** Files that editors, servers and databases make and delete as they start and end. */
+const TRANSIENT = /^\.?#|~$|\.(?:sw[a-p]|log|pid|sock|lock|tmp|temp|part|crdownload)$|-(?:wal|shm|journal)$/;
+
 /**
  * Of what git ignores, what no tool makes again ({@link isRebuildable}): whether it is there, and of a file that looks like a secret whether it is another one. Programs of the person's write into the
  * rest all day.
@@ -74,7 +77,8 @@ function takeIgnored({ found, watched }: Taking, full: Buffer): void {
   const isFolder = full.at(-1) === SLASH;
   const path = isFolder ? full.subarray(0, -1) : full;
   const text = textOf(path);
-  if (isRebuildable(basename(text), isFolder)) return;
+  const name = basename(text);
+  if (isRebuildable(name, isFolder) || (!isFolder && TRANSIENT.test(name))) return;
   const isSecret = !isFolder && isSecretName(text);
   if (isSecret) watched.push(path);
   watched.push(path.subarray(0, path.lastIndexOf(SLASH)));
