@@ -357,7 +357,16 @@ test.skipIf(!hasSandbox || !canBecomeNobody())(
   async () => {
     await using world = makeWorld('walls-nobody');
     world.init();
+    world.write('.ssh/key', 'secret\n', world.home);
     const phasr = asNobody(world);
+    const hidden = `unshare -rm sh -c 'umount "$HOME/.ssh"; mount --bind / /mnt; test $(id -u) = 0 && echo root; cat "$HOME/.ssh/key" "/mnt$HOME/.ssh/key"' > read 2>/dev/null; exit 0`;
+    const strict = await phasr(['run', 'x', '--json', '--', 'sh', '-c', hidden], STRICT);
+    const [inStrict] = (JSON.parse(strict.stdout) as Answer).tasks;
+    expect([inStrict.run.sandbox, world.read('read', inStrict.worktree)]).toEqual([
+      { level: 'strict', why: null },
+      // A machine may forbid namespaces within namespaces.
+      expect.stringMatching(/^(?:root\n)?$/),
+    ]);
     const script = `echo evil > "${world.repo}/new"; echo ok > ok; unshare -rm touch "${world.repo}/new"; exit 0`;
     const options = { env: { PHASR_SANDBOX: 'auto' } };
     const ran = await phasr(['run', 'x', '--json', '--', 'sh', '-c', script], options);
