@@ -29,6 +29,11 @@ export function findEntries(directory: Buffer): readonly Dirent<Buffer>[] | unde
   return orAbsent(() => readdirSync(directory, { withFileTypes: true, encoding: 'buffer' }));
 }
 
+/** Names in a folder; none when it is not there, or is something else (a link, too). */
+export function namesIn(directory: string): readonly string[] {
+  return findStat(directory)?.isDirectory() === true ? readdirSync(directory) : [];
+}
+
 /** More folders than this are not tried. */
 const FOLDERS_MAX = 100_000;
 

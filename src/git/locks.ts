@@ -2,7 +2,7 @@
 
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { findStat, readPathFile } from './files.ts';
+import { findStat, namesIn, readPathFile } from './files.ts';
 
 export type LockFile = {
   readonly path: string;
@@ -53,10 +53,6 @@ export function listWorkplaces(gitDir: string): readonly string[] {
     return dotGit === undefined ? [] : [dirname(dotGit)];
   });
   return [gitDir, dirname(gitDir), ...worktrees];
-}
-
-function namesIn(directory: string): readonly string[] {
-  return findStat(directory)?.isDirectory() === true ? readdirSync(directory) : [];
 }
 
 function findRefLocks(refs: string): readonly string[] {

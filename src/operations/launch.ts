@@ -1,6 +1,6 @@
 /** Launches tasks: decides everything while the person looks, writes the intent down, and puts the runs into the line. */
 
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { ARGUMENT_BYTES_MAX, commandWithPrompt, MARKER_NAME, takesPromptArgument } from '../agent/command.ts';
 import type { Environment } from '../base/environment.ts';
@@ -10,6 +10,7 @@ import { renderVisible } from '../base/text.ts';
 import { type Captured, captureUncommitted, type Carried } from '../git/carry.ts';
 import { requireIdentity } from '../git/commit.ts';
 import { listSettings } from '../git/config.ts';
+import { namesIn } from '../git/files.ts';
 import type { GitPlace } from '../git/git.ts';
 import { changeRefs, listRefNames, type RefChange } from '../git/refs.ts';
 import {
@@ -360,12 +361,8 @@ function requireFreeNamespace(names: readonly string[]): void {
 function highestTaskIdOnDisk(context: Context): number {
   const { commonDir } = context.repository;
   const ids = [
-    ...listNames(join(commonDir, 'worktrees')).map((name) => /^phasr-(\d{1,9})$/.exec(name)?.[1]),
-    ...listNames(context.paths.tasksDir).map((name) => /^\d{1,9}$/.exec(name)?.[0]),
+    ...namesIn(join(commonDir, 'worktrees')).map((name) => /^phasr-(\d{1,9})$/.exec(name)?.[1]),
+    ...namesIn(context.paths.tasksDir).map((name) => /^\d{1,9}$/.exec(name)?.[0]),
   ];
   return Math.max(0, ...ids.map((id) => Number(id ?? 0)));
-}
-
-function listNames(directory: string): readonly string[] {
-  return existsSync(directory) ? readdirSync(directory) : [];
 }

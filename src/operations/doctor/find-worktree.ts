@@ -1,9 +1,8 @@
 /** Where a task's worktree is when it is not where its record says: moved by hand, with the folder of all worktrees, or copied back from elsewhere. Looks only. */
 
-import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readWorktreeIdentity, type WorktreeIdentity } from '../../git/clean-room.ts';
-import { findStat, readPathFile } from '../../git/files.ts';
+import { namesIn, readPathFile } from '../../git/files.ts';
 import { belongs, isRealFolder, readLinkedCommonDir } from '../../git/task-links.ts';
 import type { Context } from '../context.ts';
 import { dirsOf } from '../context.ts';
@@ -54,8 +53,4 @@ function* listCandidates(context: Context, task: Sought): Generator<string> {
   for (const parent of parents) yield join(parent, name);
   for (const parent of parents)
     for (const entry of namesIn(parent)) if (!entry.startsWith('.')) yield join(parent, entry);
-}
-
-function namesIn(directory: string): readonly string[] {
-  return findStat(directory)?.isDirectory() === true ? readdirSync(directory) : [];
 }

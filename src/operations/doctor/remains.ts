@@ -1,12 +1,12 @@
 /** What dead processes, deleted repositories and lost records have left: it costs room or confuses, and nothing takes it away by itself. Looks only. */
 
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { renderCount } from '../../base/text.ts';
 import { quoteWord } from '../../base/words.ts';
 import { findWorktree } from '../../git/clean-room.ts';
-import { readPathFile } from '../../git/files.ts';
+import { namesIn, readPathFile } from '../../git/files.ts';
 import type { Repository } from '../../git/repository.ts';
 import { repositoryPaths, type UserPaths, userPaths, worktreesDirectory } from '../../store/paths.ts';
 import { peekPlaces } from '../../store/places.ts';
@@ -37,10 +37,6 @@ export async function examineRemains(
     ...(await findTrash(repository, records)),
   ];
   return findings.length === 0 ? [ok('remains', 'none')] : findings;
-}
-
-function namesIn(directory: string): readonly string[] {
-  return existsSync(directory) ? readdirSync(directory) : [];
 }
 
 function listed(paths: readonly string[]): string {

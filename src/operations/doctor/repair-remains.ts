@@ -1,8 +1,7 @@
 /** Remains that stand in the way: registrations of no open task, and removed worktrees in the trash whose places have moved. */
 
-import { readdirSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
-import { findStat, readPathFile } from '../../git/files.ts';
+import { findStat, namesIn, readPathFile } from '../../git/files.ts';
 import { worktreeName } from '../../git/task-dirs.ts';
 import { findWrongBorrowing, readLinkedCommonDir } from '../../git/task-links.ts';
 import { moveAside } from '../../store/aside.ts';
@@ -102,8 +101,4 @@ function findTrashed(
   return namesIn(worktrees)
     .map((folder) => join(worktrees, folder, '.trash', basename(worktree)))
     .find((path) => own.has(readPathFile(join(path, '.git')) ?? ''));
-}
-
-function namesIn(directory: string): readonly string[] {
-  return findStat(directory)?.isDirectory() === true ? readdirSync(directory) : [];
 }

@@ -1,11 +1,11 @@
 /** What git and the disk still know of tasks whose record is lost: refs, commits, registrations, folders. Looks only. */
 
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { asOid, type Oid } from '../../base/oid.ts';
 import { readWorktreeIdentity, type WorktreeIdentity } from '../../git/clean-room.ts';
 import { findMergeBase, listCommits } from '../../git/commit.ts';
-import { findStat, readPathFile } from '../../git/files.ts';
+import { findStat, namesIn, readPathFile } from '../../git/files.ts';
 import { runGit } from '../../git/git.ts';
 import { findCommit, readHead } from '../../git/repository.ts';
 import { lockReason } from '../../git/task-dirs.ts';
@@ -263,8 +263,4 @@ function isWholeWorktree(
   if (findStat(join(dirsOf(context, task).privateAdminDir, 'index')) !== undefined) return true;
   const folder = join(taskDirectory(context.paths, task.id), 'runs');
   return runs.some((run) => existsSync(join(folder, run, 'output')));
-}
-
-function namesIn(directory: string): readonly string[] {
-  return findStat(directory)?.isDirectory() === true ? readdirSync(directory) : [];
 }
