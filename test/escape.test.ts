@@ -221,23 +221,30 @@ test('what Phasr does for other tasks meanwhile is no escape: launch, merge, und
 
 test("ignored files that editors, servers and tools make, change and delete are nobody's escape; a deleted one of another kind is", async () => {
   await using world = makeWorld('ignored');
-  world.init({ '.gitignore': '*.swp\n*.log\n*.db\n*.db-wal\n.env\ncache/\ndist/\n', a: 'a\n' });
+  world.init({
+    '.gitignore': '*.swp\n*.log\n*.db\n*.db-wal\n.env\ncache/\ndist/\nnode_modules/\n',
+    a: 'a\n',
+  });
   const write = (names: readonly string[], content: string): void =>
     names.forEach((name) => world.write(name, content));
-  const coming = ['.a.swp', 'dev.log', 'data.db-wal', 'dist/a.js', 'cache/x'];
-  write([...coming, 'data.db', '.env', 'kept.db'], 'before\n');
+  const coming = ['.a.swp', 'dev.log', 'data.db-wal', 'dist/a.js', 'cache/x', 'node_modules/.cache/x'];
+  write(
+    [...coming, 'data.db', '.env', 'kept.db', 'node_modules/lib/a.js', 'node_modules/other/b.js'],
+    'before\n',
+  );
   const { open } = await startGated(world, 'true');
   for (const name of coming) rmSync(join(world.repo, name));
-  write(['data.db', 'new.db', '.b.swp'], 'changed\n');
+  write(['data.db', 'new.db', '.b.swp', 'node_modules/.vite/x'], 'changed\n');
   expect((await open()).escape).toBeNull();
   const { open: openAgain } = await startGated(world, 'true');
   rmSync(join(world.repo, 'kept.db'));
-  write(['.env'], 'changed\n');
+  write(['.env', 'node_modules/lib/a.js'], 'changed\n');
   expect(
     (await openAgain()).escape?.changes.toSorted((one, other) => (one.name < other.name ? -1 : 1)),
   ).toEqual([
     { kind: 'file', name: join(world.repo, '.env'), what: 'changed' },
     { kind: 'file', name: join(world.repo, 'kept.db'), what: 'deleted' },
+    { kind: 'file', name: join(world.repo, 'node_modules/lib'), what: 'changed' },
   ]);
 });
 

@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto';
 import { type Dirent, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Environment } from '../base/environment.ts';
 import type { Difference } from './compare-fingerprints.ts';
 import { findStat, readPathFile, readPlainFile } from './files.ts';
@@ -13,7 +13,7 @@ import type { GitPlace } from './git.ts';
 import { listLocks } from './locks.ts';
 import { readPackedRefs, readRefAsText } from './refs.ts';
 import { readHead, worktreePlace } from './repository.ts';
-import { exactStamp, lookUp, type Taking, takeStatus, type Watched } from './status-print.ts';
+import { exactStamp, INSTALLED, lookUp, type Taking, takeStatus, type Watched } from './status-print.ts';
 
 /** What is looked at. Paths are absolute. */
 export type Scene = {
@@ -140,6 +140,44 @@ export function hasHardLinks(top: string): boolean {
         if (!HEAVY.has(entry.name)) folders.push(path);
       } else if (entry.isFile() && (lookUp(path)?.nlink ?? 1) > 1) return true;
     }
+  }
+  return false;
+}
+
+/** Of installed packages; what is beyond is not looked at. */
+const INSTALLED_ENTRIES_MAX = 50_000;
+/** What tools make while they run what is installed. */
+const CACHES = new Set(['__pycache__', '.cache']);
+
+/**
+ * Packages in ignored folders of the person's in which something was written since, by its own times: those that a run alone is judged by, at its end, for there are many files. Links are
+ * not followed, hidden folders beside the packages are their tools'.
+ */
+export function findTouchedPackages(print: Fingerprint, sinceMs: number): readonly Difference[] {
+  const found: Difference[] = [];
+  const room = { entries: INSTALLED_ENTRIES_MAX };
+  for (const key of print.keys()) {
+    const top = key.startsWith('ignored ') ? key.slice('ignored '.length) : '';
+    if (!INSTALLED.has(basename(top))) continue;
+    for (const { name } of entriesOf(top)) {
+      const path = join(top, name);
+      if ((!name.startsWith('.') || name === '.bin') && isWritten(path, { sinceMs, room }))
+        found.push({ part: 'ignored', name: path, before: 'there', after: 'written' });
+    }
+  }
+  return found;
+}
+
+function isWritten(
+  top: string,
+  { sinceMs, room }: { readonly sinceMs: number; readonly room: { entries: number } },
+): boolean {
+  const waiting = [top];
+  for (let path = waiting.pop(); path !== undefined && --room.entries > 0; path = waiting.pop()) {
+    const stat = lookUp(path);
+    if (stat !== undefined && stat.mtimeMs >= sinceMs) return true;
+    if (stat?.isDirectory() !== true) continue;
+    for (const { name } of entriesOf(path)) if (!CACHES.has(name)) waiting.push(join(path, name));
   }
   return false;
 }

@@ -66,11 +66,14 @@ export async function takeStatus(taking: Taking, top: string, place: GitPlace): 
   }
 }
 
+/** Folders of ignored code that the person runs. */
+export const INSTALLED: ReadonlySet<string> = new Set(['node_modules', '.venv', 'venv', 'vendor']);
+
 /** Files that editors, servers and databases make and delete as they start and end. */
 const TRANSIENT = /^\.?#|~$|\.(?:sw[a-p]|log|pid|sock|lock|tmp|temp|part|crdownload)$|-(?:wal|shm|journal)$/;
 
 /**
- * Of what git ignores, what no tool makes again ({@link isRebuildable}): whether it is there, and of a file that looks like a secret whether it is another one. Programs of the person's write into the
+ * Of what git ignores, what no tool makes again ({@link isRebuildable}), and installed packages: whether it is there, and of a file that looks like a secret whether it is another one. Programs of the person's write into the
  * rest all day.
  */
 function takeIgnored({ found, watched }: Taking, full: Buffer): void {
@@ -78,7 +81,8 @@ function takeIgnored({ found, watched }: Taking, full: Buffer): void {
   const path = isFolder ? full.subarray(0, -1) : full;
   const text = textOf(path);
   const name = basename(text);
-  if (isRebuildable(name, isFolder) || (!isFolder && TRANSIENT.test(name))) return;
+  const isInstalled = isFolder && INSTALLED.has(name);
+  if (!isInstalled && (isRebuildable(name, isFolder) || (!isFolder && TRANSIENT.test(name)))) return;
   const isSecret = !isFolder && isSecretName(text);
   if (isSecret) watched.push(path);
   watched.push(path.subarray(0, path.lastIndexOf(SLASH)));

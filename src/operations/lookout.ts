@@ -10,6 +10,7 @@ import { PhasrError } from '../base/errors.ts';
 import { compareFingerprints, type Difference } from '../git/compare-fingerprints.ts';
 import {
   findTouched,
+  findTouchedPackages,
   hasHardLinks,
   isUntouched,
   type Scene,
@@ -119,7 +120,11 @@ export function keepLookout(context: Context, task: Task, { begun, belonging }: 
       const taken = await takePatiently(context, scene, { last, isEnd });
       const now = { print: taken.print, level, ...records };
       const isKnown = knownSince(context, task, { last, now });
-      const all = [...compareFingerprints(last.print, now.print), ...findTouched(scene.resting, last.atMs)];
+      const all = [
+        ...compareFingerprints(last.print, now.print),
+        ...findTouched(scene.resting, last.atMs),
+        ...(isEnd ? findTouchedPackages(now.print, kept.atMs) : []),
+      ];
       const unknown = all.filter((one) => (isEnd || one.part !== 'lock') && !isKnown(one));
       const found = await withoutPacked(context, unknown);
       // Locks come and go: those of the end are compared with those of the beginning.

@@ -221,7 +221,6 @@ const WRITTEN: readonly Written[] = [
     'd31',
     'writes into the installed packages of the checkout, through a link',
     'ln -s $R/node_modules node_modules; echo evil > node_modules/lib/index.js; rm node_modules',
-    'open',
   ],
   [
     'd33',
