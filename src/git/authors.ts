@@ -1,7 +1,7 @@
 /** Whom commits name as their author and committer, and when. */
 
 import { asOid, type Oid } from '../base/oid.ts';
-import { type GitPlace, readGitLine, runGit } from './git.ts';
+import { type GitPlace, runGit } from './git.ts';
 
 export type Authorship = {
   readonly oid: Oid;
@@ -56,7 +56,13 @@ export async function listAuthors(
   return commits;
 }
 
-/** `Name <address>` that a commit of the person's gets as its author at present. One git process. */
-export async function ownIdentityLine(place: GitPlace): Promise<string> {
-  return (await readGitLine(place, ['var', 'GIT_AUTHOR_IDENT'])).replace(/ \d+ [+-]\d{4}$/, '');
+/** `Name <address>` that a commit of the person's gets as its author at present; undefined when git does not know him. One git process. */
+export async function findOwnIdentity(place: GitPlace): Promise<string | undefined> {
+  const { exitCode, stdout } = await runGit(place, ['var', 'GIT_AUTHOR_IDENT'], { ok: [0, 128] });
+  return exitCode === 0
+    ? stdout
+        .toString('utf8')
+        .trimEnd()
+        .replace(/ \d+ [+-]\d{4}$/, '')
+    : undefined;
 }

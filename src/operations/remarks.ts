@@ -3,7 +3,7 @@
 import { type Oid, shortOid } from '../base/oid.ts';
 import { isSecretName } from '../base/secret-name.ts';
 import { renderCount, renderPath } from '../base/text.ts';
-import { listAuthors, type Authorship, ownIdentityLine } from '../git/authors.ts';
+import { listAuthors, type Authorship, findOwnIdentity } from '../git/authors.ts';
 import type { TreeChange } from '../git/clean-room.ts';
 import { readHead } from '../git/repository.ts';
 import type { TaskDirs } from '../git/task-dirs.ts';
@@ -82,26 +82,43 @@ export async function remarkOnCommits(context: Context, task: Task, tip: Oid): P
   const place = objectsOf(context, task);
   const range = { base: task.base.oid, head: tip, max: COMMITS_MAX };
   const [own, commits] = await Promise.all([
-    ownIdentityLine(userRepository(context)),
+    findOwnIdentity(userRepository(context)),
     listAuthors(place, { ...range, isElsewhere: true }),
   ]);
   const isOdd = ({ author, committer, authoredAtMs, committedAtMs }: Authorship): boolean =>
-    [author, committer].some((name) => name !== own) ||
+    (own !== undefined && [author, committer].some((name) => name !== own)) ||
     [authoredAtMs, committedAtMs].some((ms) => isOffTime(context, task, ms));
   if (!commits.some(isOdd)) return [];
   const odd = (await listAuthors(place, { ...range, isElsewhere: false })).filter(isOdd);
-  const named = odd.slice(0, NAMED_MAX).map(({ oid, author, committer, authoredAtMs }) => {
-    const by = author === own ? '' : ` is by ${author}`;
-    const made = committer === own || committer === author ? '' : ` was made by ${committer}`;
-    const date = isOffTime(context, task, authoredAtMs)
-      ? ` is dated ${new Date(authoredAtMs).toISOString().slice(0, 10)}`
-      : '';
-    return `its commit ${shortOid(oid)}${[by, made, date].filter((words) => words !== '').join(',')}`;
+  const named = odd.slice(0, NAMED_MAX).map(({ oid, author, committer, authoredAtMs, committedAtMs }) => {
+    const isForeign = (name: string): boolean => own !== undefined && name !== own;
+    const offTime = [authoredAtMs, committedAtMs].find((ms) => isOffTime(context, task, ms));
+    const words = [
+      ...(isForeign(author) ? [` is by ${cut(author)}`] : []),
+      ...(isForeign(committer) && committer !== author ? [` was made by ${cut(committer)}`] : []),
+      ...(offTime === undefined ? [] : [` is dated ${renderDay(offTime)}`]),
+    ];
+    return `its commit ${shortOid(oid)}${words.join(',')}`;
   });
   const more = odd.length - named.length;
   return more > 0 ? [...named, `… and ${renderCount(more, 'commit', 'commits')} more like these`] : named;
 }
 
+const NAME_MAX = 100;
+
+function cut(name: string): string {
+  return name.length <= NAME_MAX ? name : `${name.slice(0, NAME_MAX)}…`;
+}
+
+/** The largest time that a `Date` holds, either way (ECMA-262, "Time Values and Time Range"). */
+const TIME_MAX_MS = 8.64e15;
+
+function renderDay(ms: number): string {
+  return Math.abs(ms) <= TIME_MAX_MS
+    ? new Date(ms).toISOString().replace(/T.*/, '')
+    : 'at no time that there is';
+}
+
 function isOffTime({ clock }: Context, { launchedAtMs }: Task, ms: number): boolean {
-  return ms < launchedAtMs - DATES_APART_MS || ms > clock.nowMs() + DATES_APART_MS;
+  return !(ms >= launchedAtMs - DATES_APART_MS && ms <= clock.nowMs() + DATES_APART_MS);
 }

@@ -254,6 +254,12 @@ export const HIDDEN: readonly Hidden[] = (
       'git -c user.name=Evil -c user.email=e@e commit -q --allow-empty -m spoofed --date 2001-02-03T12:00',
       /is by Evil <e@e>, is dated 2001-02-03/,
     ],
+    [
+      'h15',
+      'behind a date that no calendar has',
+      'git commit -q --allow-empty -m own; git cat-file commit HEAD | sed "s/^\\(author.*>\\) .*/\\1 99999999999999 +0000/" > c; git update-ref HEAD $(git hash-object -t commit -w --literally c)',
+      /its commit \w{9} is dated at no time that there is/,
+    ],
     ['h16', 'by rewriting the base', 'echo evil >> a; git commit -q -a --amend -m base', /^\+evil$/m],
     ['h17', 'on another branch', 'git switch -qc other; echo evil >> a; git commit -qam own', /^\+evil$/m],
     [
