@@ -101,7 +101,9 @@ export async function remarkOnCommits(context: Context, task: Task, tip: Oid): P
     return `its commit ${shortOid(oid)}${words.join(',')}`;
   });
   const more = odd.length - named.length;
-  return more > 0 ? [...named, `… and ${renderCount(more, 'commit', 'commits')} more like these`] : named;
+  return more > 0
+    ? [...named, `… and ${renderCount(more, 'more commit', 'more commits')} like these`]
+    : named;
 }
 
 const NAME_MAX = 100;
