@@ -4,10 +4,10 @@
  */
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { TaskJson } from './support/answer.ts';
-import { configureAgents, findProgram, REAL_WORLDS } from './support/agent-programs.ts';
+import { configureAgents, findProgram, INSTALLED, REAL_WORLDS } from './support/agent-programs.ts';
 import { hasSandbox } from './support/escapes.ts';
 import { type ModelServer, startModelServer, TOKENS_OF_CALL } from './support/model-server.ts';
 import { canBeNobody, makeNobodys } from './support/ordinary-user.ts';
@@ -239,7 +239,9 @@ for (const { name, title, refusing, commitsItself } of AGENTS) {
       const { world, server, env } = place;
       mkdirSync(join(world.home, '.claude'), { recursive: true });
       const network = JSON.stringify([new URL(server.url).host]);
-      const settings = `[isolation]\nsandbox = "strict"\nnetwork = ${network}\nwrite = ["~/.claude", "~/.codex"]\nenv = ["SCRIPTED_KEY"]\n`;
+      // The program may lie below /tmp, of which it has one of its own.
+      const write = JSON.stringify(['~/.claude', '~/.codex', dirname(dirname(INSTALLED))]);
+      const settings = `[isolation]\nsandbox = "strict"\nnetwork = ${network}\nwrite = ${write}\nenv = ["SCRIPTED_KEY"]\n`;
       world.write('.config/phasr/config.toml', settings, world.home);
       const strict = { ...place, env: { ...env, PHASR_SANDBOX: '' } };
       const task = await runOne(

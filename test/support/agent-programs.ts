@@ -1,17 +1,21 @@
 /** The real Claude Code and Codex for tests: where they are, and settings under which they talk to a scripted model and to nothing else. */
 
-import { accessSync, constants, mkdirSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { World } from './world.ts';
 
 export type ProgramName = 'claude' | 'codex';
 
-/** `scripts/install-agents.sh` puts them there. */
+/** `scripts/install-agents.sh` puts them there. A link may lead there, which a strict sandbox does not see. */
 export const INSTALLED = join(
-  process.env['PHASR_TEST_AGENTS'] ?? join(homedir(), '.cache/phasr-test-agents'),
+  realPath(process.env['PHASR_TEST_AGENTS'] ?? join(homedir(), '.cache/phasr-test-agents')),
   'node_modules/.bin',
 );
+
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
+}
 
 /**
  * Where worlds with these agents are. Not the temporary files: Codex refuses to keep its helpers there, and its sandbox lets everybody write

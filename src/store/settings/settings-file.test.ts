@@ -61,6 +61,7 @@ test('without files everything is the default', async () => {
     isolation: {
       sandbox: { value: 'auto', origin: 'default' },
       write: { value: [], origin: 'default' },
+      hide: { value: null, origin: 'default' },
       network: { value: false, origin: 'default' },
       detection: { value: 'block', origin: 'default' },
       env: { value: null, origin: 'default' },
