@@ -19,6 +19,8 @@ import { exactStamp, INSTALLED, lookUp, type Taking, takeStatus, type Watched } 
 export type Scene = {
   /** Null: nothing of the repository. */
   readonly commonDir: string | null;
+  /** Below `worktrees/`, of the run itself; a launch has written it just before. */
+  readonly ownEntry: string | null;
   /** The person's. */
   readonly worktrees: readonly { readonly path: string; readonly gitDir: string }[];
   /** Worktrees that nobody is at work in, by their task. */
@@ -38,7 +40,12 @@ export type Scene = {
 export type Fingerprint = ReadonlyMap<string, string>;
 
 /** Files and folders that a difference would touch, and from when on: whether anything was touched is seen without git. */
-export type Watch = { readonly paths: readonly Watched[]; readonly sinceMs: number };
+export type Watch = {
+  readonly paths: readonly Watched[];
+  readonly sinceMs: number;
+  /** The folder whose names alone count, with them: a launch has touched it just before. */
+  readonly listed: { readonly folder: string; readonly names: string } | null;
+};
 
 /** The kernel's clock for files stands still between its ticks: up to 10 ms (CONFIG_HZ=100). */
 const TICK_MS = 20;
@@ -82,7 +89,7 @@ export async function takeFingerprint(
   for (const path of scene.files) takeHash(taking, path);
   for (const path of scene.folders) takeFolder(taking, path);
   if (scene.listed !== null) takeListing(taking, scene.listed);
-  if (scene.commonDir !== null) takeGitDir(taking, scene.commonDir);
+  if (scene.commonDir !== null) takeGitDir(taking, scene.commonDir, scene.ownEntry);
   const isSafe = before === null || !hasOtherSettings(before, taking.found);
   for (const worktree of scene.worktrees) {
     takeHead(taking, worktree);
@@ -93,12 +100,17 @@ export async function takeFingerprint(
     else
       await withSettingsOf(before, scene, { place, look: (safe) => takeStatus(taking, worktree.path, safe) });
   }
-  return { print: taking.found, watch: { paths: taking.watched, sinceMs } };
+  const { listed: folder } = scene;
+  const listed = folder === null ? null : { folder, names: namesIn(folder).join('\0') };
+  return { print: taking.found, watch: { paths: taking.watched, sinceMs, listed } };
 }
 
 /** Whether nothing that was watched has been touched since. What is gone has touched the folder that it was in. No git process. */
-export function isUntouched({ paths, sinceMs }: Watch): boolean {
-  return paths.every((path) => (lookUp(path)?.ctimeMs ?? 0) < sinceMs);
+export function isUntouched({ paths, sinceMs, listed }: Watch): boolean {
+  return (
+    (listed === null || namesIn(listed.folder).join('\0') === listed.names) &&
+    paths.every((path) => (lookUp(path)?.ctimeMs ?? 0) < sinceMs)
+  );
 }
 
 /**
@@ -213,12 +225,11 @@ function takeFolder({ found }: Taking, path: string): void {
   if (stat !== undefined) found.set(`folder ${path}`, `${stat.dev}:${stat.ino}`);
 }
 
-function takeListing({ found, watched }: Taking, folder: string): void {
-  watched.push(folder);
+function takeListing({ found }: Taking, folder: string): void {
   for (const name of namesIn(folder)) found.set(`listed ${join(folder, name)}`, 'there');
 }
 
-function takeGitDir(taking: Taking, commonDir: string): void {
+function takeGitDir(taking: Taking, commonDir: string, ownEntry: string | null): void {
   for (const name of COMMON_FILES) takeFile(taking, join(commonDir, name));
   const hooks = join(commonDir, 'hooks');
   const places = ['hooks', 'info', 'packed-refs'].map((name) => join(commonDir, name));
@@ -226,6 +237,7 @@ function takeGitDir(taking: Taking, commonDir: string): void {
   for (const name of namesIn(hooks)) takeFile(taking, join(hooks, name));
   for (const name of namesIn(join(commonDir, 'worktrees'))) {
     const folder = join(commonDir, 'worktrees', name);
+    if (folder === ownEntry) continue;
     for (const file of WORKTREE_FILES) takeFile(taking, join(folder, file));
   }
   for (const [name, oid] of readPackedRefs(commonDir)) taking.found.set(`ref ${name}`, oid);

@@ -220,7 +220,15 @@ function sceneOf(context: Context, task: Task, level: Confinement['level']): Sce
   const home = context.env['HOME'] ?? homedir();
   const homeFiles = HOME_FILES.map((name) => join(home, name));
   const scratch = `${fingerprintPath(context, task)}.look`;
-  const nothing = { worktrees: [], resting: [], folders: [], listed: null, scratch, inherited: context.env };
+  const nothing = {
+    ownEntry: null,
+    worktrees: [],
+    resting: [],
+    folders: [],
+    listed: null,
+    scratch,
+    inherited: context.env,
+  };
   const files = [...homeFiles, userSettingsPath(context.env, home)];
   if (level !== 'off') return { ...nothing, commonDir: null, files };
   const { commonDir } = context.repository;
@@ -239,6 +247,7 @@ function sceneOf(context: Context, task: Task, level: Confinement['level']): Sce
   return {
     ...nothing,
     commonDir,
+    ownEntry: dirsOf(context, task).registrationDir,
     worktrees,
     resting,
     folders: [
