@@ -390,50 +390,52 @@ test('a task at rest whose files somebody changes is marked as well, and not mer
   expect((await world.phasr(['acknowledge', '1'])).stderr).toContain('nothing outside task 1');
 });
 
-test.skipIf(!hasSandbox).each(['auto', 'strict', 'off'])(
-  'what an agent writes through a hard link that was made before the walls is noticed: sandbox %s',
-  async (sandbox) => {
-    await using world = makeWorld('linked');
-    world.init();
-    const script = `if test -e linked; then echo evil > linked; else ln ${world.repo}/src/a.ts linked; fi`;
-    const first = await world.task(script, { env: OFF });
-    expect(first.escape).toBeNull();
-    const second = await world.json(['resume', '1', 'more'], { env: { PHASR_SANDBOX: sandbox } });
-    expect(world.read('src/a.ts')).toBe('evil\n');
-    const levels = { auto: 'light', strict: 'strict', off: 'off' };
-    expect(second.run.sandbox?.level).toBe(levels[sandbox as keyof typeof levels]);
-    const shown = await world.json(['show', '1']);
-    expect(shown.escape?.changes).toEqual([
-      { kind: 'file', name: join(world.repo, 'src/a.ts'), what: 'changed' },
-    ]);
-    expect((await world.phasr(['merge', '1'])).stderr).toContain('phasr acknowledge 1');
-  },
-);
+for (const sandbox of ['auto', 'strict', 'off'])
+  test.skipIf(sandbox !== 'off' && !hasSandbox)(
+    `what an agent writes through a hard link that was made before the walls is noticed: sandbox ${sandbox}`,
+    async () => {
+      await using world = makeWorld('linked');
+      world.init();
+      const script = `if test -e linked; then echo evil > linked; else ln ${world.repo}/src/a.ts linked; fi`;
+      const first = await world.task(script, { env: OFF });
+      expect(first.escape).toBeNull();
+      const second = await world.json(['resume', '1', 'more'], { env: { PHASR_SANDBOX: sandbox } });
+      expect(world.read('src/a.ts')).toBe('evil\n');
+      const levels = { auto: 'light', strict: 'strict', off: 'off' };
+      expect(second.run.sandbox?.level).toBe(levels[sandbox as keyof typeof levels]);
+      const shown = await world.json(['show', '1']);
+      expect(shown.escape?.changes).toEqual([
+        { kind: 'file', name: join(world.repo, 'src/a.ts'), what: 'changed' },
+      ]);
+      expect((await world.phasr(['merge', '1'])).stderr).toContain('phasr acknowledge 1');
+    },
+  );
 
-test.each(hasSandbox ? ['auto', 'off'] : ['off'])(
-  'an agent that deletes its own worktree takes nothing away that was in a snapshot: sandbox %s',
-  async (sandbox) => {
-    await using world = makeWorld('own-worktree');
-    world.init();
-    const script =
-      'if test -e precious; then rm -rf "$PHASR_WORKTREE"; else echo precious > precious; echo x > .env; fi; true';
-    const env = { PHASR_SANDBOX: sandbox };
-    const { worktree } = await world.task(script, { env });
-    await world.json(['resume', '1', 'more'], { env });
-    expect(world.has('precious', worktree)).toBe(false);
-    // Behind walls its folder itself cannot go.
-    if (!existsSync(worktree)) {
-      expect((await world.phasr(['rewind', '1', '1'])).stderr).toContain(
-        'phasr discard 1 && phasr restore 1',
-      );
-      await world.ok(['discard', '1']);
-      await world.ok(['restore', '1']);
-    } else await world.ok(['rewind', '1', '1']);
-    expect(world.read('precious', (await world.json(['show', '1'])).worktree)).toBe('precious\n');
-    await world.ok(['merge', '1']);
-    expect([world.read('precious'), world.read('README.md')]).toEqual(['precious\n', '# Demo\n']);
-  },
-);
+for (const sandbox of ['auto', 'off'])
+  test.skipIf(sandbox !== 'off' && !hasSandbox)(
+    `an agent that deletes its own worktree takes nothing away that was in a snapshot: sandbox ${sandbox}`,
+    async () => {
+      await using world = makeWorld('own-worktree');
+      world.init();
+      const script =
+        'if test -e precious; then rm -rf "$PHASR_WORKTREE"; else echo precious > precious; echo x > .env; fi; true';
+      const env = { PHASR_SANDBOX: sandbox };
+      const { worktree } = await world.task(script, { env });
+      await world.json(['resume', '1', 'more'], { env });
+      expect(world.has('precious', worktree)).toBe(false);
+      // Behind walls its folder itself cannot go.
+      if (!existsSync(worktree)) {
+        expect((await world.phasr(['rewind', '1', '1'])).stderr).toContain(
+          'phasr discard 1 && phasr restore 1',
+        );
+        await world.ok(['discard', '1']);
+        await world.ok(['restore', '1']);
+      } else await world.ok(['rewind', '1', '1']);
+      expect(world.read('precious', (await world.json(['show', '1'])).worktree)).toBe('precious\n');
+      await world.ok(['merge', '1']);
+      expect([world.read('precious'), world.read('README.md')]).toEqual(['precious\n', '# Demo\n']);
+    },
+  );
 
 test('detection = "show" says it and lets merge, "off" does not look; a repository has no say', async () => {
   await using world = makeWorld('detection');

@@ -16,19 +16,19 @@ type Range = {
   readonly base: Oid;
   readonly head: Oid;
   readonly max: number;
-  /** With what the person has in his branches, remote-tracking branches and tags as well; without, git reads all of these refs. */
-  readonly isElsewhere: boolean;
+  /** Without what the person has in a branch, a remote-tracking branch or a tag; git reads all of these refs then. */
+  readonly isNowhereElse: boolean;
 };
 
 /** The commits of `head` that are not in `base`, newest first. One git process. */
 export async function listAuthors(
   place: GitPlace,
-  { base, head, max, isElsewhere }: Range,
+  { base, head, max, isNowhereElse }: Range,
 ): Promise<readonly Authorship[]> {
   const format = '--format=%H%x00%an <%ae>%x00%cn <%ce>%x00%at%x00%ct%x00';
-  const elsewhere = isElsewhere
-    ? []
-    : ['--not', '--exclude=phasr/*', '--branches', '--remotes', '--tags', '--not'];
+  const elsewhere = isNowhereElse
+    ? ['--not', '--exclude=phasr/*', '--branches', '--remotes', '--tags', '--not']
+    : [];
   const { stdout } = await runGit(place, [
     'log',
     '-z',

@@ -11,7 +11,7 @@ import { uniqueName } from '../base/unique.ts';
 import { asOid, type Oid, parseOid } from '../base/oid.ts';
 import { decodeUtf8, renderPath, splitBytes } from '../base/text.ts';
 import type { Environment } from '../base/environment.ts';
-import { lazyVariables, type Setting } from './config.ts';
+import { FETCH_MISSING, isPartialClone, type Setting } from './config.ts';
 import { followAgentIndex } from './agent-index.ts';
 import { findClosedFolders, findStat, readPathFile, readPlainFile } from './files.ts';
 import { type GitPlace, runGit } from './git.ts';
@@ -72,9 +72,8 @@ export async function checkOutBase(
   base: Oid,
   { settings, commonDir }: { readonly settings: readonly Setting[]; readonly commonDir: string },
 ): Promise<void> {
-  const lazy = lazyVariables(settings);
-  const store = Object.keys(lazy).length === 0 ? {} : { GIT_OBJECT_DIRECTORY: join(commonDir, 'objects') };
-  const variables = { ...place.variables, ...lazy, ...store };
+  const fetching = { ...FETCH_MISSING, GIT_OBJECT_DIRECTORY: join(commonDir, 'objects') };
+  const variables = { ...place.variables, ...(isPartialClone(settings) ? fetching : {}) };
   await runGit({ ...place, variables }, ['read-tree', '--reset', '-u', base], {
     timeoutMs: CHECKOUT_TIMEOUT_MS,
   });

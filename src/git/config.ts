@@ -37,17 +37,18 @@ export function settingIsTrue(settings: readonly Setting[], key: string): boolea
 }
 
 /**
- * In a partial clone, variables under which git may ask the person's own remote for objects that were left there, otherwise none. For commits of the person's, and for those of a task that were checked
- * already; in places whose settings are the person's.
+ * Whether objects of the repository were left at a remote, to be fetched when they are needed (git-clone(1), `--filter`).
  */
-export function lazyVariables(settings: readonly Setting[]): Environment {
-  const isPartial = settings.some(
+export function isPartialClone(settings: readonly Setting[]): boolean {
+  return settings.some(
     ({ key }) =>
       key === 'extensions.partialclone' ||
       (/^remote\..+\.promisor$/.test(key) && settingIsTrue(settings, key)),
   );
-  return isPartial ? { GIT_NO_LAZY_FETCH: '0' } : {};
 }
+
+/** Lets git ask the person's own remote for them. For commits of his, and for those of a task that were checked already; in places whose settings are his. */
+export const FETCH_MISSING: Environment = { GIT_NO_LAZY_FETCH: '0' };
 
 /**
  * Settings of the repository that do not go into a git dir of ours: those that say what a git dir *is* (we say it), where its

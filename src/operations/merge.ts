@@ -9,7 +9,7 @@ import { assertNever } from '../base/errors.ts';
 import { branchRef, type Oid } from '../base/oid.ts';
 import { renderVisible } from '../base/text.ts';
 import { isAncestor, wantsSigning } from '../git/commit.ts';
-import { lazyVariables, type Setting, settingValue } from '../git/config.ts';
+import { FETCH_MISSING, isPartialClone, type Setting, settingValue } from '../git/config.ts';
 import type { GitPlace } from '../git/git.ts';
 import { finishFollowing, followMove } from '../git/land.ts';
 import { type Candidate, makeCandidate } from '../git/merge.ts';
@@ -204,7 +204,7 @@ async function bringOver(
 ): Promise<() => void> {
   const { head, expected, candidate } = intent;
   if (candidate === head) return () => undefined;
-  const [from, to] = [objectsOf(context, task), allowLazy(userRepository(context), settings)];
+  const [from, to] = [objectsOf(context, task), fetchingMissing(userRepository(context), settings)];
   return (await transferCommits({ from, to, tips: [candidate], known: [expected, head], scope: 'local' }))
     .release;
 }
@@ -232,14 +232,14 @@ function mergeRoom(
   task: Task,
   { target, settings }: { readonly target: Target; readonly settings: readonly Setting[] },
 ): GitPlace {
-  const room = allowLazy(objectsOf(context, task), settings);
+  const room = fetchingMissing(objectsOf(context, task), settings);
   return target.worktree === null
     ? room
     : { ...room, cwd: target.worktree.path, workTree: target.worktree.path };
 }
 
-function allowLazy<Place extends GitPlace>(place: Place, settings: readonly Setting[]): Place {
-  return { ...place, variables: { ...place.variables, ...lazyVariables(settings) } };
+function fetchingMissing<Place extends GitPlace>(place: Place, settings: readonly Setting[]): Place {
+  return isPartialClone(settings) ? { ...place, variables: { ...place.variables, ...FETCH_MISSING } } : place;
 }
 
 function mergeMessage(task: Task, strategy: MergeStrategy, target: string): string {

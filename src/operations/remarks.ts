@@ -83,13 +83,13 @@ export async function remarkOnCommits(context: Context, task: Task, tip: Oid): P
   const range = { base: task.base.oid, head: tip, max: COMMITS_MAX };
   const [own, commits] = await Promise.all([
     findOwnIdentity(userRepository(context)),
-    listAuthors(place, { ...range, isElsewhere: true }),
+    listAuthors(place, { ...range, isNowhereElse: false }),
   ]);
   const isOdd = ({ author, committer, authoredAtMs, committedAtMs }: Authorship): boolean =>
     (own !== undefined && [author, committer].some((name) => name !== own)) ||
     [authoredAtMs, committedAtMs].some((ms) => isOffTime(context, task, ms));
   if (!commits.some(isOdd)) return [];
-  const odd = (await listAuthors(place, { ...range, isElsewhere: false })).filter(isOdd);
+  const odd = (await listAuthors(place, { ...range, isNowhereElse: true })).filter(isOdd);
   const named = odd.slice(0, NAMED_MAX).map(({ oid, author, committer, authoredAtMs, committedAtMs }) => {
     const isForeign = (name: string): boolean => own !== undefined && name !== own;
     const offTime = [authoredAtMs, committedAtMs].find((ms) => isOffTime(context, task, ms));

@@ -1,6 +1,6 @@
 /**
  * A filter for the kernel (seccomp(2)) that lets nobody behind walls type into the terminal that a person shares with him (hazard d27, CVE-2017-5226): what is "typed" there his shell would run outside
- * of the walls. Kernels from 6.2 on may forbid it for everybody (`dev.tty.legacy_tiocsti`); most do not.
+ * of the walls. Kernels from 6.2 on may forbid it for everybody (`dev.tty.legacy_tiocsti` is 0); the one it was tried on, 6.18, does not.
  */
 
 /** bpf_common.h, seccomp.h. */
